@@ -1,0 +1,55 @@
+/**
+ * Keeps secrets out of everything that is printed or written: URLs, logs, errors, reports.
+ *
+ * Two nets: URLs lose what could be a secret before they enter a message, and every line that
+ * leaves the program passes `Secrets.hide`, which knows the passwords in use and the shapes of tokens.
+ */
+
+/** Query parameters that never carry a secret. The values of all others are hidden. */
+const PLAIN_PARAMETERS = new Set(
+  'n last digest mount from scope service artifactType orderby api-version page page_size'.split(
+    ' ',
+  ),
+);
+
+const HIDDEN = '***';
+const TOKEN_SHAPES: readonly [RegExp, string][] = [
+  [/\b(Bearer|Basic)\s+[\w.~+/=-]{6,}/gi, `$1 ${HIDDEN}`],
+  [/\beyJ[\w-]{6,}\.[\w-]+\.[\w-]*/g, HIDDEN], // JSON Web Token
+  [/(\bhttps?:\/\/)[^\s/@]+@/gi, `$1${HIDDEN}@`],
+];
+
+/** The URL for people: no user information, no query value that could be a signature or a token. */
+export function redactUrl(url: URL): string {
+  const shown = new URL(url);
+  shown.username = '';
+  shown.password = '';
+  shown.hash = '';
+  for (const name of new Set(shown.searchParams.keys())) {
+    if (!PLAIN_PARAMETERS.has(name)) shown.searchParams.set(name, HIDDEN);
+  }
+  return shown.href;
+}
+
+/** The secrets of one run. */
+export class Secrets {
+  readonly #values = new Set<string>();
+
+  /** Remembers a secret, and the forms in which it travels. Very short ones would hide ordinary text. */
+  add(secret: string): void {
+    if (secret.length < 4) return;
+    this.#values.add(secret);
+    this.#values.add(encodeURIComponent(secret));
+    this.#values.add(JSON.stringify(secret).slice(1, -1));
+  }
+
+  /** `text` with every known secret and everything of a token's shape replaced by `***`. */
+  hide(text: string): string {
+    let shown = text;
+    // The longest first: else a secret that begins like another would show its end.
+    const values = [...this.#values].toSorted((a, b) => b.length - a.length);
+    for (const value of values) shown = shown.replaceAll(value, HIDDEN);
+    for (const [shape, replacement] of TOKEN_SHAPES) shown = shown.replaceAll(shape, replacement);
+    return shown;
+  }
+}

@@ -1,0 +1,94 @@
+/** What a command is: options as data, and a function of their values. Handlers never see yargs. */
+import { RegistrySyncError } from '../base/errors.ts';
+import type { Secrets } from '../base/redact.ts';
+
+interface Described {
+  readonly describe: string;
+  /** The heading in the help under which the option stands. */
+  readonly group?: string;
+}
+
+export type OptionSpec = Described &
+  (
+    | { readonly type: 'string'; readonly default?: string; readonly choices?: readonly string[] }
+    | { readonly type: 'boolean'; readonly default?: boolean }
+    | { readonly type: 'integer'; readonly default?: number; readonly min: number }
+    | { readonly type: 'strings' }
+  );
+
+export type OptionSpecs = Readonly<Record<string, OptionSpec>>;
+
+type Plain<S extends OptionSpec> = S extends { readonly type: 'strings' }
+  ? readonly string[]
+  : S extends { readonly type: 'integer' }
+    ? number
+    : S extends { readonly type: 'boolean' }
+      ? boolean
+      : S extends { readonly choices: readonly (infer C)[] }
+        ? C
+        : string;
+
+type IsSet<S extends OptionSpec> = S extends { readonly type: 'strings' } | { readonly default: {} }
+  ? true
+  : false;
+
+/** The values of options, by name; what was not given and has no default is undefined. */
+export type Values<O extends OptionSpecs> = {
+  readonly [K in keyof O]: IsSet<O[K]> extends true ? Plain<O[K]> : Plain<O[K]> | undefined;
+};
+
+/** How a run can be asked to end early. */
+export interface Shutdown {
+  /** Aborted by the first SIGTERM or SIGINT: nothing new starts. */
+  readonly stopping: AbortSignal;
+  /** Aborted when the grace period is over, or by the second signal: what runs is given up. */
+  readonly signal: AbortSignal;
+  /** From the first signal on. Milliseconds. */
+  graceMs: number;
+}
+
+/** A process, as far as a command sees it. */
+export interface Io {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly stdout: NodeJS.WritableStream;
+  readonly stderr: NodeJS.WritableStream & { readonly isTTY?: boolean };
+  readonly shutdown: Shutdown;
+}
+
+/** One run of a command: what it learns of secrets is hidden in what is printed when it fails. */
+export interface RunIo extends Io {
+  readonly secrets: Secrets;
+}
+
+export interface Command<O extends OptionSpecs> {
+  readonly name: string;
+  /** A sentence for the list of commands. */
+  readonly summary: string;
+  readonly options: O;
+  readonly examples: readonly (readonly [string, string])[];
+  /** What people should know besides the options. */
+  readonly epilogue?: string;
+  /** Resolves to the exit code. */
+  readonly run: (values: Values<O>, io: RunIo) => Promise<number>;
+}
+
+/** A command whose options were checked; the name of the type of its options is lost. */
+export interface AnyCommand extends Omit<Command<OptionSpecs>, 'run'> {
+  readonly run: (values: never, io: RunIo) => Promise<number>;
+}
+
+/** Keeps the types of a command's options. */
+export function defineCommand<const O extends OptionSpecs>(command: Command<O>): Command<O> {
+  return command;
+}
+
+/** @throws {RegistrySyncError} `USAGE` unless exactly one of these options is given. */
+export function exactlyOne(given: Readonly<Record<string, string | undefined>>): string {
+  const [value, ...more] = Object.values(given).filter((one) => one !== undefined);
+  if (value !== undefined && more.length === 0) return value;
+  const names = Object.keys(given)
+    .map((name) => `--${name}`)
+    .join(' or ');
+  const message = value === undefined ? `give ${names}` : `give only one of ${names}`;
+  throw new RegistrySyncError('USAGE', message);
+}

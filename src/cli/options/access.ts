@@ -1,0 +1,60 @@
+/** How a registry is reached and with which credentials: the same words in every command, as in skopeo. */
+import type { OptionSpec } from '../command.ts';
+import type { CredentialOptions } from '../../registry/credential-chain.ts';
+
+const SPECS = {
+  creds: { type: 'string', describe: 'credentials as USER:PASSWORD; better in the environment' },
+  username: { type: 'string', describe: 'user name' },
+  password: { type: 'string', describe: 'password; better in the environment' },
+  'registry-token': { type: 'string', describe: 'bearer token that the registry takes as it is' },
+  'no-creds': { type: 'boolean', describe: 'go without credentials, whatever files hold' },
+  authfile: { type: 'string', describe: 'auth.json or config.json with credentials' },
+  'cert-dir': {
+    type: 'string',
+    describe: 'directory with *.crt of authorities, and *.cert with *.key of our own',
+  },
+  'tls-verify': {
+    type: 'boolean',
+    describe: 'false: any certificate will do, and so will plain http',
+  },
+} as const satisfies Record<string, OptionSpec>;
+
+type Names = keyof typeof SPECS;
+export type AccessOptions<P extends string> = {
+  readonly [N in Names as `${P}${N}`]: (typeof SPECS)[N] & { readonly group: string };
+};
+
+/** The options of one side, each with the prefix. */
+export function accessOptions<const P extends string>(prefix: P, group: string): AccessOptions<P> {
+  return Object.fromEntries(
+    Object.entries(SPECS).map(([name, spec]) => [`${prefix}${name}`, { ...spec, group }]),
+  ) as unknown as AccessOptions<P>;
+}
+
+/** What the options of one side say. */
+export interface Access extends CredentialOptions {
+  readonly certDir?: string | undefined;
+  readonly tlsVerify?: boolean | undefined;
+}
+
+/** Reads the options of one side. `authfile` is the one for both sides. */
+export function readAccess(
+  values: Readonly<Record<string, unknown>>,
+  prefix: string,
+  authfile?: string,
+): Access {
+  const text = (name: Names): string | undefined =>
+    values[`${prefix}${name}`] as string | undefined;
+  const flag = (name: Names): boolean | undefined =>
+    values[`${prefix}${name}`] as boolean | undefined;
+  return {
+    creds: text('creds'),
+    username: text('username'),
+    password: text('password'),
+    registryToken: text('registry-token'),
+    noCreds: flag('no-creds'),
+    authfile: text('authfile') ?? authfile,
+    certDir: text('cert-dir'),
+    tlsVerify: flag('tls-verify'),
+  };
+}

@@ -1,0 +1,233 @@
+/**
+ * From argv and the environment to a command and its values; from commands to help texts.
+ *
+ * Source: https://yargs.js.org/docs/
+ */
+import yargs, { type Options } from 'yargs';
+
+import { RegistrySyncError } from '../base/errors.ts';
+import type { AnyCommand, OptionSpec } from './command.ts';
+import { nearestTo } from './nearest.ts';
+
+/** What is to be done: run a command, or print a text (help, version). */
+export type Parsed =
+  | { readonly command: AnyCommand; readonly values: Readonly<Record<string, unknown>> }
+  | { readonly text: string };
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+const WIDTH = 100;
+const ENV_PREFIX = 'REGISTRY_SYNC_';
+const ENV_HELP = `Every option can also be an environment variable: --tag-regex is ${ENV_PREFIX}TAG_REGEX. The command line counts first; an empty value is as none.`;
+
+/** @throws {RegistrySyncError} `USAGE` that says what is wrong with the command line. */
+export async function parseCommandLine(
+  argv: readonly string[],
+  env: Environment,
+  { commands, version }: { readonly commands: readonly AnyCommand[]; readonly version: string },
+): Promise<Parsed> {
+  let chosen: { command: AnyCommand; argv: Readonly<Record<string, unknown>> } | undefined;
+  const parser = yargs()
+    .scriptName('registry-sync')
+    .usage('Keeps container images in sync between registries.\n\nUsage: $0 <command> [options]')
+    .parserConfiguration({
+      'camel-case-expansion': false,
+      'duplicate-arguments-array': true,
+      'greedy-arrays': false,
+      'boolean-negation': false,
+      'dot-notation': false,
+    })
+    .version(version)
+    .help()
+    .alias('help', 'h')
+    .wrap(WIDTH)
+    .strict()
+    .demandCommand(1, 'give a command: crawl, then sync')
+    .exitProcess(false)
+    .showHelpOnFail(false)
+    .epilogue(ENV_HELP);
+  for (const command of commands) {
+    parser.command(
+      command.name,
+      command.summary,
+      (sub) => {
+        for (const [name, spec] of Object.entries(command.options)) sub.option(name, toYargs(spec));
+        for (const [example, what] of command.examples) sub.example(example, what);
+        return sub
+          .usage(`${command.summary}\n\nUsage: $0 ${command.name} [options]`)
+          .config(fromEnvironment(command, env))
+          .epilogue([command.epilogue, ENV_HELP].filter(Boolean).join('\n\n'));
+      },
+      (parsed) => {
+        chosen = { command, argv: parsed };
+      },
+    );
+  }
+  const text = await new Promise<string>((resolve, reject) => {
+    void parser.parse(plainWords(argv, commands), {}, (error, _parsed, output) => {
+      if (error) reject(asUsage(error, argv, commands));
+      else resolve(output);
+    });
+  });
+  if (chosen === undefined) return { text };
+  return { command: chosen.command, values: readValues(chosen.command, chosen.argv) };
+}
+
+type Types = ReadonlyMap<string, OptionSpec['type']>;
+
+/** The command line as yargs reads it rightly. */
+function plainWords(argv: readonly string[], commands: readonly AnyCommand[]): string[] {
+  const specs = commands.flatMap(({ options }) => Object.entries(options));
+  const types = new Map(specs.map(([name, { type }]) => [name, type]));
+  return withDashedValues(argv, types).flatMap((word) => plainWord(word, types));
+}
+
+/** Yargs takes a value that begins with a dash (`--append-suffix -eu`) for an option. */
+function withDashedValues(argv: readonly string[], types: Types): string[] {
+  const words: string[] = [];
+  for (const word of argv) {
+    const option = words.at(-1) ?? '';
+    const type = types.get(option.replace(/^--/, ''));
+    const needsValue = option.startsWith('--') && type !== undefined && type !== 'boolean';
+    if (needsValue && /^-[^-]/.test(word)) words.splice(-1, 1, `${option}=${word}`);
+    else words.push(word);
+  }
+  return words;
+}
+
+/** Yargs knows no boolean values but `true` and `false`. An empty value is as none. */
+function plainWord(word: string, types: Types): string[] {
+  const [, name = '', value] = /^--([^=]+)=(.*)$/s.exec(word) ?? [];
+  const type = types.get(name);
+  if (value === undefined || type === undefined) return [word];
+  if (value === '') return [];
+  return type === 'boolean' ? [`--${name}=${readBoolean(`--${name}`, value)}`] : [word];
+}
+
+function toYargs(spec: OptionSpec): Options {
+  const { describe, group } = spec;
+  const shown = {
+    describe,
+    ...(group === undefined ? {} : { group }),
+    ...('default' in spec ? { default: spec.default } : {}),
+    requiresArg: spec.type !== 'boolean',
+  };
+  switch (spec.type) {
+    case 'boolean':
+      return { ...shown, type: 'boolean' };
+    case 'strings':
+      return { ...shown, type: 'string', array: true };
+    case 'integer':
+      return { ...shown, type: 'string' };
+    default:
+      return { ...shown, type: 'string' };
+  }
+}
+
+/** Only names of options count: Kubernetes makes variables of its own from a service's name. */
+function fromEnvironment({ options }: AnyCommand, env: Environment): Record<string, unknown> {
+  const found: Record<string, unknown> = {};
+  for (const [name, spec] of Object.entries(options)) {
+    const variable = `${ENV_PREFIX}${name.toUpperCase().replaceAll('-', '_')}`;
+    const value = env[variable];
+    if (value) found[name] = fromVariable(variable, spec, value);
+  }
+  return found;
+}
+
+function fromVariable(variable: string, { type }: OptionSpec, value: string): unknown {
+  if (type === 'strings') return value.split(/[\s,]+/).filter(Boolean);
+  return type === 'boolean' ? readBoolean(variable, value) : value;
+}
+
+function readValues(
+  { options }: AnyCommand,
+  argv: Readonly<Record<string, unknown>>,
+): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(
+    Object.entries(options).map(([name, spec]) => [name, readValue(name, spec, argv[name])]),
+  );
+}
+
+function readValue(name: string, spec: OptionSpec, given: unknown): unknown {
+  if (spec.type === 'strings') {
+    const all: unknown[] = Array.isArray(given) ? given : [];
+    return all.flatMap((one) => String(one).split(',').filter(Boolean));
+  }
+  // Given twice, the last one counts, as in a shell's aliases.
+  const value: unknown = Array.isArray(given) ? given.at(-1) : given;
+  if (value === undefined || value === '') return 'default' in spec ? spec.default : undefined;
+  if (spec.type === 'boolean') return value;
+  if (spec.type === 'integer') return readInteger(name, spec.min, String(value));
+  const text = String(value);
+  if (spec.choices !== undefined && !spec.choices.includes(text)) {
+    throw usage(`--${name}: ${JSON.stringify(text)} is none of ${spec.choices.join(', ')}`);
+  }
+  return text;
+}
+
+function readBoolean(name: string, value: string): boolean {
+  const text = value.trim().toLowerCase();
+  if (['true', '1', 'yes', 'on'].includes(text)) return true;
+  if (['false', '0', 'no', 'off'].includes(text)) return false;
+  throw usage(`${name}: ${JSON.stringify(value)} is neither true nor false`);
+}
+
+function readInteger(name: string, min: number, text: string): number {
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value >= min && Number.isSafeInteger(value)) return value;
+  throw usage(`--${name}: ${JSON.stringify(text)} is no whole number from ${min} on`);
+}
+
+/** Yargs' own words, or better ones, and where to look. Values are not shown: they may be secrets. */
+function asUsage(
+  error: Error,
+  argv: readonly string[],
+  commands: readonly AnyCommand[],
+): RegistrySyncError {
+  if (error instanceof RegistrySyncError) return error;
+  const command = commands.find(({ name }) => argv.includes(name));
+  const [, unknown] = /^Unknown arguments?: (.+)$/s.exec(error.message) ?? [];
+  const message = error.message.replace(
+    /^Not enough arguments following: (.+)$/,
+    '--$1 needs a value',
+  );
+  const what =
+    unknown
+      ?.split(', ')
+      .map((word) => describeUnknown(word, { argv, command, commands }))
+      .join('; ') ?? message;
+  const help = ['registry-sync', ...(command === undefined ? [] : [command.name]), '--help'];
+  return usage(`${what} (see ${help.join(' ')})`);
+}
+
+function describeUnknown(
+  word: string,
+  {
+    argv,
+    command,
+    commands,
+  }: {
+    readonly argv: readonly string[];
+    readonly command: AnyCommand | undefined;
+    readonly commands: readonly AnyCommand[];
+  },
+): string {
+  const isOption = argv.some((given) => /^--([^=]+)|^-(.+)/.exec(given)?.slice(1).includes(word));
+  if (isOption) {
+    const known = command === undefined ? [] : Object.keys(command.options);
+    const dashes = word.length === 1 ? '-' : '--';
+    return `unknown option ${dashes}${word}${suggestion(nearestTo(word, known), '--')}`;
+  }
+  const names = command === undefined ? commands.map(({ name }) => name) : [];
+  const what = command === undefined ? 'unknown command' : 'a word that belongs to no option:';
+  return `${what} ${JSON.stringify(word)}${suggestion(nearestTo(word, names), '')}`;
+}
+
+function suggestion(name: string | undefined, dashes: string): string {
+  return name === undefined ? '' : `: did you mean ${dashes}${name}?`;
+}
+
+function usage(message: string): RegistrySyncError {
+  return new RegistrySyncError('USAGE', message);
+}

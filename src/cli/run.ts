@@ -1,0 +1,36 @@
+/** One run of the program: from words to an exit code, whatever happens in between. */
+import { setMaxListeners } from 'node:events';
+
+import { RegistrySyncError } from '../base/errors.ts';
+import { Secrets } from '../base/redact.ts';
+import { type AnyCommand, type Io } from './command.ts';
+import { crawlCommand } from './commands/crawl.ts';
+import { syncCommand } from './commands/sync.ts';
+import { EXIT, exitCodeOf } from './exit-code.ts';
+import { parseCommandLine } from './parse.ts';
+
+const COMMANDS: readonly AnyCommand[] = [crawlCommand, syncCommand];
+
+/** Resolves to the exit code; throws nothing. */
+export async function run(argv: readonly string[], io: Io, version: string): Promise<number> {
+  // Every request that is under way listens.
+  setMaxListeners(0, io.shutdown.stopping, io.shutdown.signal);
+  const secrets = new Secrets();
+  try {
+    const parsed = await parseCommandLine(argv, io.env, { commands: COMMANDS, version });
+    if ('text' in parsed) {
+      io.stdout.write(`${parsed.text}\n`);
+      return EXIT.ok;
+    }
+    return await parsed.command.run(parsed.values as never, { ...io, secrets });
+  } catch (error) {
+    io.stderr.write(`${secrets.hide(describe(error))}\n`);
+    return exitCodeOf(error);
+  }
+}
+
+function describe(error: unknown): string {
+  if (error instanceof RegistrySyncError) return `registry-sync: ${error.message}`;
+  const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return `registry-sync: this is a bug, please report it with these lines:\n${stack}`;
+}

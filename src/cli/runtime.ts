@@ -1,0 +1,148 @@
+/** The composition root: from options and environment to a log, registries and a copier. */
+import { join } from 'node:path';
+
+import { LRUCache } from 'lru-cache';
+
+import { systemClock } from '../base/clock.ts';
+import { createLog, type Log, type LogFormat } from '../base/log.ts';
+import type { Secrets } from '../base/redact.ts';
+import { createDispatcher } from '../http/dispatcher.ts';
+import { HostPause } from '../http/host-pause.ts';
+import { isLoopbackHost } from '../http/origin.ts';
+import { DEFAULT_RETRY, withRetry, type RetryPolicy } from '../http/retry.ts';
+import { compose, undiciSend, type Send } from '../http/send.ts';
+import { Traffic, withTraffic } from '../http/traffic.ts';
+import type { BlobDirectory } from '../registry/blob-directory.ts';
+import { RegistryClient } from '../registry/client.ts';
+import { askHelper } from '../registry/credential-helper.ts';
+import { CredentialChain } from '../registry/credential-chain.ts';
+import { hostOf } from '../registry/endpoints.ts';
+import { Repository } from '../registry/repository.ts';
+import type { Io, RunIo } from './command.ts';
+import type { Access } from './options/access.ts';
+import { Screen } from './screen.ts';
+
+/** Connections per host: enough for the latency of another continent, few enough for any registry. */
+const MAX_CONNECTIONS = 64;
+/** Repositories whose state is kept; rows come repository by repository. */
+const MAX_REPOSITORIES = 500;
+
+export interface RuntimeOptions {
+  readonly 'log-format': string;
+  readonly quiet: boolean;
+  readonly debug: boolean;
+  readonly 'retry-times': number;
+}
+
+export interface Runtime {
+  readonly log: Log;
+  readonly screen: Screen;
+  readonly secrets: Secrets;
+  readonly retry: RetryPolicy;
+  readonly env: Io['env'];
+}
+
+export async function createRuntime(options: RuntimeOptions, io: RunIo): Promise<Runtime> {
+  const { secrets } = io;
+  const screen = new Screen(io.stderr);
+  const log = await createLog({
+    level: options.debug ? 'debug' : options.quiet ? 'warn' : 'info',
+    format: options['log-format'] as LogFormat,
+    secrets,
+    write: (text) => screen.write(text),
+  });
+  const retry = { ...DEFAULT_RETRY, times: options['retry-times'] };
+  return { log, screen, secrets, retry, env: io.env };
+}
+
+export interface Side {
+  readonly registry: string;
+  readonly access: Access;
+  readonly variables: 'SOURCE' | 'TARGET';
+  /** The other side's knowledge of blobs, when both are the same registry. */
+  readonly sharedBlobs?: BlobDirectory | undefined;
+}
+
+/** Makes the client of one registry. Nothing is sent before something is asked of it. */
+export function connect(runtime: Runtime, side: Side): RegistryClient {
+  const { registry, access, variables, sharedBlobs } = side;
+  const { retry, env, secrets, log } = runtime;
+  const traffic = new Traffic();
+  const chain = new CredentialChain({ options: access, variables, env, secrets, ask: askHelper });
+  chain.check();
+  return new RegistryClient({
+    registry,
+    wire: createWire(runtime, side, traffic),
+    allowHttp: access.tlsVerify === false || (access.tlsVerify === undefined && isLocal(registry)),
+    credentials: (repository) => chain.find(registry, repository),
+    retry,
+    traffic,
+    clock: systemClock,
+    log,
+    ...(sharedBlobs === undefined ? {} : { sharedBlobs }),
+  });
+}
+
+function isLocal(registry: string): boolean {
+  return isLoopbackHost(registry.replace(/:\d+$/, ''));
+}
+
+/**
+ * What is sent goes by the host it goes to: a host's wish to wait holds for that host, and «any
+ * certificate will do» is said of the registry only, not of the token server or storage that it
+ * leads to (CVE-2019-10214).
+ */
+function createWire(runtime: Runtime, { registry, access }: Side, traffic: Traffic): Send {
+  const { env, log, retry } = runtime;
+  const host = hostOf(registry);
+  const hostname = host.replace(/:\d+$/, '');
+  const certDirs = access.certDir === undefined ? defaultCertDirs(host, env) : [access.certDir];
+  const settings = { certDirs, maxConnections: MAX_CONNECTIONS, env };
+  const own = createDispatcher({
+    ...settings,
+    verifyTls: access.tlsVerify !== false,
+    identify: true,
+  });
+  let foreign: ReturnType<typeof createDispatcher> | undefined;
+  const dispatcherFor = (url: URL): ReturnType<typeof createDispatcher> => {
+    if (url.hostname === hostname) return own;
+    foreign ??= createDispatcher({ ...settings, verifyTls: true, identify: false });
+    return foreign;
+  };
+  const sends = new Map<string, Send>();
+  return (request) => {
+    const { url } = request;
+    let send = sends.get(url.host);
+    if (send === undefined) {
+      const pause = new HostPause(systemClock);
+      send = compose(
+        undiciSend(dispatcherFor(url)),
+        withRetry({ policy: retry, clock: systemClock, pause, log }),
+        withTraffic(traffic, log, systemClock),
+      );
+      sends.set(url.host, send);
+    }
+    return send(request);
+  };
+}
+
+/** Source: containers-certs.d(5). */
+function defaultCertDirs(host: string, env: Io['env']): string[] {
+  const config = env.XDG_CONFIG_HOME ?? join(env.HOME ?? '/', '.config');
+  return [join(config, 'containers'), '/etc/containers', '/etc/docker'].map((dir) =>
+    join(dir, 'certs.d', host),
+  );
+}
+
+/** The repositories of a registry; the state of those used last is kept. */
+export function repositoriesOf(client: RegistryClient): (path: string) => Repository {
+  const kept = new LRUCache<string, Repository>({ max: MAX_REPOSITORIES });
+  return (path) => {
+    let repository = kept.get(path);
+    if (repository === undefined) {
+      repository = new Repository(client, path);
+      kept.set(path, repository);
+    }
+    return repository;
+  };
+}

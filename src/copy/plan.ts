@@ -1,0 +1,94 @@
+/** What a copy will do, as data: read from the source, nothing yet done. */
+import { allEnded } from '../base/concurrent.ts';
+import { RegistrySyncError } from '../base/errors.ts';
+import type { Descriptor } from '../image/descriptor.ts';
+import type { Digest } from '../image/digest.ts';
+import { childrenOf, type StoredManifest } from '../image/manifest.ts';
+import { isForeign, kindOfMediaType } from '../image/media-types.ts';
+import type { ImageSource } from '../image/source-and-sink.ts';
+
+export interface CopyPlan {
+  readonly root: StoredManifest;
+  /** All but the root, children before their parents; those at one place of the list need each other not. */
+  readonly children: readonly (readonly StoredManifest[])[];
+  /** Each once, largest first. */
+  readonly blobs: readonly Descriptor[];
+}
+
+const MAX_DEPTH = 6; // an index of indexes of … deeper than any tool writes
+const MAX_MANIFESTS = 10_000;
+/** Of one image's manifests, which are held until it is copied: a thousand times what is usual. Bytes. */
+const MAX_BYTES = 64 * 1024 * 1024;
+
+/** Reads all manifests below `root`, each once, those of one level at the same time. */
+export async function planCopy(
+  source: ImageSource,
+  root: StoredManifest,
+  signal: AbortSignal,
+): Promise<CopyPlan> {
+  const seen = new Set<Digest>([root.descriptor.digest]);
+  const manifests: StoredManifest[] = [];
+  let depth = 0;
+  let bytes = 0;
+  for (let level = [root]; level.length > 0; depth += 1) {
+    if (depth >= MAX_DEPTH) {
+      throw new RegistrySyncError('PROTOCOL', `index is nested deeper than ${MAX_DEPTH} levels`);
+    }
+    manifests.push(...level);
+    const next = level
+      .flatMap(manifestsOf)
+      .filter(({ digest }) => !seen.has(digest) && seen.add(digest));
+    bytes += next.reduce((sum, { size }) => sum + size, 0);
+    if (seen.size > MAX_MANIFESTS || bytes > MAX_BYTES) {
+      const limits = `${MAX_MANIFESTS} manifests or ${MAX_BYTES} bytes of them`;
+      throw new RegistrySyncError('PROTOCOL', `index has more than ${limits}`);
+    }
+    level = await allEnded(next.map(({ digest }) => source.manifest(digest, signal)));
+  }
+  return { root, children: inOrder(manifests).slice(0, -1), blobs: blobsOf(manifests) };
+}
+
+function manifestsOf({ manifest }: StoredManifest): readonly Descriptor[] {
+  return manifest.kind === 'index' ? manifest.manifests.filter(isManifest) : [];
+}
+
+/**
+ * BuildKit's cache is an index that lists layers: what is not known to be a manifest is a blob.
+ */
+function isManifest({ mediaType }: Descriptor): boolean {
+  return kindOfMediaType(mediaType) !== undefined;
+}
+
+/** By height: what an index lists may also be listed by an index below it, and must precede both. */
+function inOrder(manifests: readonly StoredManifest[]): StoredManifest[][] {
+  const below = new Map(manifests.map((stored) => [stored.descriptor.digest, stored]));
+  const heights = new Map<Digest, number>();
+  const heightOf = (digest: Digest): number => {
+    const known = heights.get(digest);
+    if (known !== undefined) return known;
+    const stored = below.get(digest);
+    const children = stored === undefined ? [] : manifestsOf(stored);
+    const height = children.reduce((most, child) => Math.max(most, heightOf(child.digest) + 1), 0);
+    heights.set(digest, height);
+    return height;
+  };
+  const levels: StoredManifest[][] = [];
+  for (const stored of manifests) (levels[heightOf(stored.descriptor.digest)] ??= []).push(stored);
+  return levels;
+}
+
+function blobsOf(manifests: readonly StoredManifest[]): Descriptor[] {
+  const blobs = new Map<Digest, Descriptor>();
+  for (const { manifest } of manifests) {
+    for (const child of childrenOf(manifest)) {
+      if (manifest.kind === 'index' && isManifest(child)) continue;
+      if (!isElsewhere(child)) blobs.set(child.digest, child);
+    }
+  }
+  return [...blobs.values()].toSorted((a, b) => b.size - a.size);
+}
+
+/** A foreign layer that says where it is. Without that a registry must hold it like any other. */
+function isElsewhere({ mediaType, urls = [] }: Descriptor): boolean {
+  return isForeign(mediaType) && urls.length > 0;
+}

@@ -1,0 +1,33 @@
+/** Counts what goes over the wire, and says it to the debug log. */
+import type { Clock } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import { redactUrl } from '../base/redact.ts';
+import { header, type Send, type Wrap } from './send.ts';
+
+/** The requests of one side of a run, and the bytes of their bodies. */
+export class Traffic {
+  requests = 0;
+  /** Bodies received, as their headers announced them. Bytes. */
+  received = 0;
+  /** Bodies sent. Bytes. */
+  sent = 0;
+}
+
+/** Innermost of all: sees each request that is really made, repeated and redirected ones too. */
+export function withTraffic(traffic: Traffic, log: Log, clock: Clock): Wrap {
+  return (send: Send): Send =>
+    async (request) => {
+      const started = clock.now();
+      const { method, url, body } = request;
+      traffic.requests += 1;
+      const response = await send(request);
+      const { status } = response;
+      if (body !== undefined) traffic.sent += body instanceof Uint8Array ? body.length : body.size;
+      if (method !== 'HEAD') traffic.received += Number(header(response, 'content-length') ?? 0);
+      if (log.isLevelEnabled('debug')) {
+        const elapsedMs = clock.now() - started;
+        log.debug({ method, url: redactUrl(url), status, elapsedMs }, 'request');
+      }
+      return response;
+    };
+}

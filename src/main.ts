@@ -1,0 +1,39 @@
+#!/usr/bin/env node
+/** The process: argv, environment, signals and the exit code; nothing else calls process.exit. */
+import { readFileSync } from 'node:fs';
+
+import { RegistrySyncError } from './base/errors.ts';
+import type { Shutdown } from './cli/command.ts';
+import { run } from './cli/run.ts';
+
+/** As shells count: 128 and the number of the signal. */
+const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const;
+
+const stopping = new AbortController();
+const aborting = new AbortController();
+const shutdown: Shutdown = { stopping: stopping.signal, signal: aborting.signal, graceMs: 0 };
+let signalled: number | undefined;
+
+for (const [name, code] of Object.entries(SIGNALS)) {
+  process.on(name, () => {
+    const abort = (): void => {
+      aborting.abort(new RegistrySyncError('CANCELLED', `stopped by ${name}`));
+    };
+    if (signalled === undefined && shutdown.graceMs > 0)
+      setTimeout(abort, shutdown.graceMs).unref();
+    else abort();
+    signalled ??= code;
+    stopping.abort();
+  });
+}
+
+const { version } = JSON.parse(
+  readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
+) as { version: string };
+const { env, stdout, stderr } = process;
+// Nobody reads any more (`| head`): the work goes on, and its exit code counts.
+for (const stream of [stdout, stderr]) stream.on('error', () => {});
+const code = await run(process.argv.slice(2), { env, stdout, stderr, shutdown }, version);
+// What is left (kept connections, timers) is nobody's any more; the streams are written first.
+await Promise.all([stdout, stderr].map((stream) => new Promise((done) => stream.write('', done))));
+process.exit(signalled ?? code);

@@ -1,0 +1,157 @@
+/**
+ * Which credentials a registry gets: options, then the environment, then auth files and helpers,
+ * then none.
+ */
+import { readFileSync } from 'node:fs';
+
+import { RegistrySyncError } from '../base/errors.ts';
+import type { Secrets } from '../base/redact.ts';
+import { credentialsIn, readAuthFiles, type AuthFile } from './auth-file.ts';
+import type { AskHelper } from './credential-helper.ts';
+import type { Credentials } from './credentials.ts';
+
+/** What the command line says of access to one side. */
+export interface CredentialOptions {
+  /** `username[:password]` */
+  readonly creds?: string | undefined;
+  readonly username?: string | undefined;
+  readonly password?: string | undefined;
+  readonly registryToken?: string | undefined;
+  readonly noCreds?: boolean | undefined;
+  readonly authfile?: string | undefined;
+}
+
+export interface CredentialContext {
+  readonly options: CredentialOptions;
+  /** `SOURCE` or `TARGET`: the environment variables `…_USERNAME`, `…_PASSWORD` and their `…_FILE`. */
+  readonly variables: 'SOURCE' | 'TARGET';
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly secrets: Secrets;
+  readonly ask: AskHelper;
+}
+
+/** The credentials of one side of a run. */
+export class CredentialChain {
+  readonly #context: CredentialContext;
+  #files: AuthFile[] | undefined;
+  readonly #found = new Map<string, Promise<Credentials>>();
+  readonly #helped = new Map<string, ReturnType<AskHelper>>();
+
+  constructor(context: CredentialContext) {
+    this.#context = context;
+  }
+
+  /** For a repository of a registry, or for the registry itself. Asked once per name. */
+  find(registry: string, repository?: string): Promise<Credentials> {
+    const key = repository === undefined ? registry : `${registry}/${repository}`;
+    let found = this.#found.get(key);
+    if (found === undefined) {
+      found = this.#search(registry, repository);
+      this.#found.set(key, found);
+    }
+    return found;
+  }
+
+  /**
+   * Looks at options, environment and files before anything is asked for.
+   *
+   * @throws {RegistrySyncError} `USAGE` when they contradict each other or can't be read.
+   */
+  check(): void {
+    const { options, env } = this.#context;
+    if (fromOptions(options) === undefined && fromEnvironment(this.#context) === undefined) {
+      this.#files ??= readAuthFiles(options.authfile, env);
+    }
+  }
+
+  async #search(registry: string, repository: string | undefined): Promise<Credentials> {
+    const found =
+      fromOptions(this.#context.options) ??
+      fromEnvironment(this.#context) ??
+      (await this.#fromFiles(registry, repository));
+    this.#hide(found);
+    return found;
+  }
+
+  async #fromFiles(registry: string, repository: string | undefined): Promise<Credentials> {
+    const { options, env } = this.#context;
+    this.#files ??= readAuthFiles(options.authfile, env);
+    for (const file of this.#files) {
+      const found = await credentialsIn(file, registry, repository, this.#askOnce);
+      if (found !== undefined) return found;
+    }
+    return { kind: 'anonymous', from: 'no credentials' };
+  }
+
+  readonly #askOnce: AskHelper = (name, server) => {
+    const key = `${name} ${server}`;
+    let answer = this.#helped.get(key);
+    if (answer === undefined) {
+      answer = this.#context.ask(name, server);
+      this.#helped.set(key, answer);
+    }
+    return answer;
+  };
+
+  #hide(found: Credentials): void {
+    const { secrets } = this.#context;
+    if (found.kind === 'anonymous') return;
+    if (found.kind !== 'basic') return secrets.add(found.token);
+    secrets.add(found.password);
+    secrets.add(Buffer.from(`${found.username}:${found.password}`).toString('base64'));
+  }
+}
+
+function fromOptions(options: CredentialOptions): Credentials | undefined {
+  const { creds, username, password, registryToken, noCreds } = options;
+  const ways = [creds, username ?? password, registryToken, noCreds === true ? '' : undefined];
+  if (ways.filter((way) => way !== undefined).length > 1) {
+    const message = 'give only one of creds, username and password, registry-token, no-creds';
+    throw new RegistrySyncError('USAGE', message);
+  }
+  const from = 'the command line';
+  if (noCreds === true) return { kind: 'anonymous', from };
+  if (registryToken !== undefined) return { kind: 'bearer', token: registryToken, from };
+  if (creds !== undefined) {
+    const colon = creds.indexOf(':');
+    if (colon < 0)
+      throw new RegistrySyncError('USAGE', 'creds has no password: write user:password');
+    const [user, secret] = [creds.slice(0, colon), creds.slice(colon + 1)];
+    return { kind: 'basic', username: user, password: secret, from };
+  }
+  if (username === undefined && password === undefined) return undefined;
+  if (username === undefined || password === undefined) {
+    throw new RegistrySyncError('USAGE', 'username and password go together');
+  }
+  return { kind: 'basic', username, password, from };
+}
+
+function fromEnvironment({ variables, env }: CredentialContext): Credentials | undefined {
+  const [userName, passwordName] = [`${variables}_USERNAME`, `${variables}_PASSWORD`];
+  const username = readVariable(userName, env);
+  const password = readVariable(passwordName, env);
+  if (username === undefined && password === undefined) return undefined;
+  if (username === undefined || password === undefined) {
+    const [given, absent] =
+      username === undefined ? [passwordName, userName] : [userName, passwordName];
+    throw new RegistrySyncError('USAGE', `${given} is set but ${absent} is not: they go together`);
+  }
+  return { kind: 'basic', username, password, from: `${userName} and ${passwordName}` };
+}
+
+/** `NAME`, or the first line of the file that `NAME_FILE` names; an empty one counts as unset. */
+function readVariable(
+  name: string,
+  env: Readonly<Record<string, string | undefined>>,
+): string | undefined {
+  if (env[name]) return env[name];
+  const path = env[`${name}_FILE`];
+  if (!path) return undefined;
+  try {
+    const [line = ''] = readFileSync(path, 'utf8').split(/\r?\n/, 1);
+    if (line !== '') return line;
+  } catch (cause) {
+    throw new RegistrySyncError('USAGE', `can't read ${path}, which ${name}_FILE names`, { cause });
+  }
+  throw new RegistrySyncError('USAGE', `${path}, which ${name}_FILE names, is empty`);
+}

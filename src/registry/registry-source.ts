@@ -1,0 +1,93 @@
+/** An image of a registry, to be read. */
+import { Readable } from 'node:stream';
+
+import { RegistrySyncError, withName } from '../base/errors.ts';
+import { LinkedAbort } from '../base/linked-abort.ts';
+import type { Descriptor } from '../image/descriptor.ts';
+import type { Digest } from '../image/digest.ts';
+import type { StoredManifest } from '../image/manifest.ts';
+import type { Attachments, AttachmentSource } from '../image/source-and-sink.ts';
+import { verified } from '../image/verified.ts';
+import type { AttachmentFinder } from './attachments.ts';
+import { download } from './download.ts';
+import { endpoints } from './endpoints.ts';
+import { getManifest, headManifest, nameOf, type Place } from './manifests.ts';
+
+export interface SourceSettings {
+  readonly place: Place;
+  /** Shared by the sources of a repository: tags on one digest need its manifests once. */
+  readonly manifest: (digest: Digest, signal: AbortSignal) => Promise<StoredManifest>;
+  readonly attachments: AttachmentFinder;
+}
+
+export class RegistrySource implements AttachmentSource {
+  readonly name: string;
+  readonly #settings: SourceSettings;
+  readonly #reference: string;
+
+  /** `reference` is a tag or a digest. */
+  constructor(settings: SourceSettings, reference: string) {
+    const { client, path } = settings.place;
+    this.name = nameOf(client, path, reference);
+    this.#settings = settings;
+    this.#reference = reference;
+  }
+
+  async head(signal: AbortSignal): Promise<Descriptor | undefined> {
+    return headManifest(this.#settings.place, this.#reference, signal);
+  }
+
+  async manifest(digest: Digest | 'root', signal: AbortSignal): Promise<StoredManifest> {
+    const { place, manifest } = this.#settings;
+    if (digest !== 'root') return manifest(digest, signal);
+    if (this.#reference.includes(':')) return manifest(this.#reference as Digest, signal);
+    return getManifest(place, this.#reference, signal);
+  }
+
+  async blob(target: Descriptor, signal: AbortSignal): Promise<Readable> {
+    const { client, path, permission } = this.#settings.place;
+    const linked = new LinkedAbort(signal);
+    const request = {
+      method: 'GET' as const,
+      url: (origin: string) => endpoints.blob(origin, path, target.digest),
+      permission,
+      signal: linked.signal,
+    };
+    const bytes = named(verified(download(client, request, target), target), this.name);
+    const stream = Readable.from(bytes, { objectMode: false, highWaterMark: CHUNK_BYTES });
+    // Who destroys the stream does not wait for bytes that may never come.
+    const destroy = stream.destroy.bind(stream);
+    stream.destroy = (error) => {
+      linked.abort(error ?? new RegistrySyncError('CANCELLED', 'no longer wanted'));
+      linked[Symbol.dispose]();
+      return destroy(error);
+    };
+    return stream;
+  }
+
+  attachments(subject: Digest, signal: AbortSignal): Promise<Attachments> {
+    return this.#settings.attachments.find(subject, signal);
+  }
+
+  sibling(reference: string): RegistrySource {
+    return new RegistrySource(this.#settings, reference);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // Connections belong to the client and outlive the image.
+  }
+}
+
+const CHUNK_BYTES = 64 * 1024;
+
+async function* named(
+  bytes: AsyncIterable<Uint8Array>,
+  name: string,
+): AsyncGenerator<Uint8Array, void, void> {
+  try {
+    yield* bytes;
+  } catch (error) {
+    if (error instanceof RegistrySyncError) throw withName(error, name, { side: 'source' });
+    throw error;
+  }
+}

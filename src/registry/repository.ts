@@ -1,0 +1,51 @@
+/** One repository of a registry: opens its images for reading and writing. */
+import { SingleFlight } from '../base/single-flight.ts';
+import type { Digest } from '../image/digest.ts';
+import type { StoredManifest } from '../image/manifest.ts';
+import { AttachmentFinder } from './attachments.ts';
+import type { RegistryClient } from './client.ts';
+import { getManifest, pullFrom, type Place } from './manifests.ts';
+import { RegistrySink } from './registry-sink.ts';
+import { RegistrySource } from './registry-source.ts';
+import { pushTo } from './upload.ts';
+
+export class Repository {
+  readonly #reading: Place;
+  readonly #writing: Place;
+  readonly #attachments: AttachmentFinder;
+  readonly #fetching = new SingleFlight<Digest, StoredManifest>();
+
+  constructor(client: RegistryClient, path: string) {
+    const referrers = { areKept: undefined };
+    this.#reading = { client, path, permission: pullFrom(path), referrers };
+    this.#writing = { client, path, permission: pushTo(path), referrers };
+    this.#attachments = new AttachmentFinder(this.#reading);
+  }
+
+  /** `reference` is a tag or a digest. */
+  source(reference: string): RegistrySource {
+    return new RegistrySource(
+      {
+        place: this.#reading,
+        manifest: (digest, signal) => this.#manifest(digest, signal),
+        attachments: this.#attachments,
+      },
+      reference,
+    );
+  }
+
+  /** `reference` is a tag or a digest. */
+  sink(reference: string): RegistrySink {
+    return new RegistrySink(this.#writing, reference);
+  }
+
+  async #manifest(digest: Digest, signal: AbortSignal): Promise<StoredManifest> {
+    const { client, path } = this.#reading;
+    const kept = client.manifests.get(`${path}@${digest}`);
+    if (kept !== undefined) return kept;
+    const fetch = (all: AbortSignal) => getManifest(this.#reading, digest, all);
+    const stored = await this.#fetching.run(digest, fetch, signal);
+    client.manifests.set(`${path}@${digest}`, stored);
+    return stored;
+  }
+}

@@ -1,0 +1,223 @@
+/**
+ * Makes a repository hold a blob, in the cheapest way there is: it does, it can be linked, or it is
+ * uploaded.
+ *
+ * Source: OCI Distribution 1.1, «Pushing Blobs», «Mounting a blob from another repository». The
+ * upload is POST, one PATCH with everything and an empty PUT, the form that every registry takes;
+ * small blobs go with the PUT, which saves a request.
+ */
+import {
+  cancelled,
+  isError,
+  isRetryable,
+  RegistrySyncError,
+  throwIfAborted,
+} from '../base/errors.ts';
+import { resolveHop } from '../http/origin.ts';
+import { backoffMs } from '../http/retry.ts';
+import { discard, header, type HttpResponse } from '../http/send.ts';
+import type { Descriptor } from '../image/descriptor.ts';
+import type { BlobOutcome, OpenBlob } from '../image/source-and-sink.ts';
+import type { Claim } from './blob-directory.ts';
+import type { RegistryClient, RegistryRequest } from './client.ts';
+import { endpoints } from './endpoints.ts';
+
+/** A blob and where it is to be. */
+export interface Upload {
+  readonly client: RegistryClient;
+  /** Of the repository. */
+  readonly path: string;
+  readonly target: Descriptor;
+  readonly open: OpenBlob;
+  readonly signal: AbortSignal;
+}
+
+/** Up to here a blob is sent with the closing PUT. ACR refuses that above 20 MB. Bytes. */
+const MAX_MONOLITHIC = 4 * 1024 * 1024;
+
+/** Waits for its turn (`claim`), then brings the blob unless another way was found meanwhile. */
+export async function putBlob(upload: Upload, claim: Claim): Promise<BlobOutcome> {
+  const { client, path, target, signal } = upload;
+  const { blobs } = client;
+  for (let asked = false; ;) {
+    throwIfAborted(signal);
+    if (blobs.holds(path, target.digest)) return 'present';
+    const from = blobs.mountSource(target.digest, path);
+    if (claim.isBroughtHere) {
+      await orAborted(blobs.changed(target.digest), signal);
+    } else if (!asked) {
+      asked = true;
+      if (await isThere(upload)) {
+        blobs.noteMountable(path, target.digest);
+        return 'present';
+      }
+    } else if (from !== undefined) {
+      return mountOrSend(upload, from);
+    } else if (claim.isFirst || !blobs.mounts) {
+      return send(upload);
+    } else {
+      await orAborted(blobs.changed(target.digest), signal);
+    }
+  }
+}
+
+async function isThere({ client, path, target, signal }: Upload): Promise<boolean> {
+  const request: RegistryRequest = {
+    method: 'HEAD',
+    url: (origin) => endpoints.blob(origin, path, target.digest),
+    permission: pushTo(path),
+    signal,
+  };
+  const response = await client.send(request);
+  await discard(response);
+  const size = header(response, 'content-length');
+  if (response.status === 200) return size === undefined || Number(size) === target.size;
+  // Some registries deny what isn't there; whether we may push is seen when we do.
+  if (response.status < 500 && response.status !== 429) return false;
+  throw await client.failure(response, `blob ${target.digest} in ${path}`, request);
+}
+
+async function mountOrSend(upload: Upload, from: string): Promise<BlobOutcome> {
+  const { client, path, target } = upload;
+  const { mounted, session } = await tryMount(upload, from);
+  client.blobs.noteMount(mounted);
+  if (mounted) {
+    client.blobs.noteHeld(path, target.digest);
+    return 'mounted';
+  }
+  client.blobs.forget(from, target.digest);
+  return send(upload, session);
+}
+
+/** Linking is a favour: whatever goes wrong with it, the blob can still be uploaded. */
+async function tryMount(
+  upload: Upload,
+  from: string,
+): Promise<{ mounted: boolean; session?: URL }> {
+  const { client, path, target, signal } = upload;
+  const { repository, scopes } = pushTo(path);
+  const url = (origin: string): URL =>
+    endpoints.mount(origin, path, { digest: target.digest, from });
+  try {
+    const response = await client.send({
+      method: 'POST',
+      url,
+      permission: { repository, scopes: [...scopes, `repository:${from}:pull`] },
+      signal,
+    });
+    await discard(response);
+    if (response.status !== 202) return { mounted: response.status === 201 };
+    return { mounted: false, session: locationOf(response, upload, url) };
+  } catch (error) {
+    throwIfAborted(signal);
+    if (!(error instanceof RegistrySyncError)) throw error;
+    client.log.debug({ error: error.message, from }, 'mount failed');
+    return { mounted: false };
+  }
+}
+
+/** Uploads, and starts over when the stream broke. `opened` is a session that is there already. */
+async function send(upload: Upload, opened?: URL): Promise<BlobOutcome> {
+  const { client, path, target, signal } = upload;
+  let session = opened;
+  for (let attempt = 1; ; attempt += 1) {
+    // Not tried here again: a request without a stream has been repeated as often as it may be.
+    session ??= await startUpload(upload);
+    try {
+      await sendOnce(upload, session);
+      break;
+    } catch (error) {
+      throwIfAborted(signal);
+      if (attempt > client.retry.times || !mayStartOver(error, attempt)) throw error;
+      const { message } = error as Error;
+      client.log.debug({ digest: target.digest, attempt, error: message }, 'upload starts over');
+      session = undefined;
+      await client.clock.sleep(backoffMs(client.retry, attempt), signal);
+      if (await isThere(upload)) break; // only the answer was lost
+    }
+  }
+  client.blobs.noteHeld(path, target.digest);
+  return 'copied';
+}
+
+/**
+ * A broken stream and a session that the registry has lost are worth another try. What the source
+ * could not give has been tried often enough there, and who asks to come back later means it; wrong
+ * bytes may have been damaged on the way, once.
+ */
+function mayStartOver(error: unknown, attempt: number): boolean {
+  if (isError(error, 'CONTENT_MISMATCH')) return attempt === 1;
+  if (!(error instanceof RegistrySyncError) || error.details.side === 'source') return false;
+  if (error.details.retryAfterMs !== undefined) return false;
+  return isRetryable(error) || error.details.status === 404 || error.details.status === 416;
+}
+
+async function startUpload(upload: Upload): Promise<URL> {
+  const { client, path, signal } = upload;
+  const url = (origin: string): URL => endpoints.uploads(origin, path);
+  const permission = pushTo(path);
+  const request: RegistryRequest = { method: 'POST', url, permission, signal };
+  const response = await client.expect([202], `upload to ${client.registry}/${path}`, request);
+  await discard(response);
+  return locationOf(response, upload, url);
+}
+
+async function sendOnce(upload: Upload, session: URL): Promise<void> {
+  const { client, path, target, open, signal } = upload;
+  const body = { size: target.size, open };
+  const headers = { 'content-type': 'application/octet-stream' };
+  const request = { headers, permission: pushTo(path), signal };
+  const what = `upload of ${target.digest} to ${client.registry}/${path}`;
+  if (target.size <= MAX_MONOLITHIC) {
+    const put = { ...request, method: 'PUT' as const, url: () => closing(session, target), body };
+    await discard(await client.expect([201], what, put));
+    return;
+  }
+  const patch: RegistryRequest = { ...request, method: 'PATCH', url: () => session, body };
+  const patched = await client.expect([201, 202], what, patch);
+  await discard(patched);
+  const next = locationOf(patched, upload, () => session);
+  const put: RegistryRequest = {
+    ...request,
+    method: 'PUT',
+    url: () => closing(next, target),
+    body: new Uint8Array(0),
+  };
+  await discard(await client.expect([201], what, put));
+}
+
+/** Whatever the Location looks like, it is only added to. */
+function closing(session: URL, { digest }: Descriptor): URL {
+  const url = new URL(session);
+  url.search += `${url.search === '' ? '?' : '&'}digest=${digest}`;
+  return url;
+}
+
+/** Where the upload goes on: relative to what was asked, and nowhere that `resolveHop` won't go. */
+function locationOf(
+  response: HttpResponse,
+  { client, path }: Upload,
+  asked: RegistryRequest['url'],
+): URL {
+  const location = header(response, 'location');
+  const base = asked(client.origin ?? `https://${client.registry}`);
+  if (location !== undefined) return resolveHop(location, base, 'an upload location');
+  const message = `${client.registry} opened no upload to ${path}`;
+  throw new RegistrySyncError('PROTOCOL', message);
+}
+
+export function pushTo(path: string): { repository: string; scopes: string[] } {
+  return { repository: path, scopes: [`repository:${path}:pull,push`] };
+}
+
+async function orAborted(waited: Promise<void>, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) throw cancelled(signal);
+  let stop = (): void => {};
+  const aborted = new Promise<void>((resolve) => (stop = resolve));
+  signal.addEventListener('abort', stop, { once: true });
+  try {
+    await Promise.race([waited, aborted]);
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+}

@@ -1,0 +1,193 @@
+/** What came of a sync: results.csv as rows finish, totals, a summary for machines and one for people. */
+import { createWriteStream, type WriteStream } from 'node:fs';
+import { once } from 'node:events';
+
+import type { Secrets } from '../base/redact.ts';
+import { formatReference } from '../image/reference.ts';
+import { formatCsv } from './csv.ts';
+import type { TagOutcome } from './sync.ts';
+import { versionOf } from './tag-row.ts';
+import { cannotWrite, makeDirectoryOf, WholeFile, writing } from './whole-file.ts';
+
+export const RESULT_COLUMNS = [
+  'namespace',
+  'repo_name',
+  'name',
+  'digest',
+  'target',
+  'status',
+  'bytes',
+  'elapsed_ms',
+  'error',
+] as const;
+
+/** The requests of one side. */
+export interface SideTraffic {
+  readonly requests: number;
+  readonly received: number;
+  readonly sent: number;
+}
+
+export interface Summary {
+  readonly rows: number;
+  readonly copied: number;
+  readonly unchanged: number;
+  /** With `--dry-run`. */
+  readonly wouldCopy: number;
+  readonly failed: number;
+  /** Rows that a signal or `--fail-fast` left alone. */
+  readonly notStarted: number;
+  /** Rows whose tag had moved since the crawl, and was followed. */
+  readonly moved: number;
+  readonly bytesCopied: number;
+  readonly bytesMounted: number;
+  readonly elapsedMs: number;
+  readonly requests: { readonly source: SideTraffic; readonly target: SideTraffic };
+}
+
+/** Counts outcomes; memory does not grow with them. */
+export class Totals {
+  readonly #counts = { copied: 0, unchanged: 0, 'would-copy': 0, failed: 0 };
+  #moved = 0;
+  #bytesCopied = 0;
+  #bytesMounted = 0;
+  #refused = 0;
+
+  add(outcome: TagOutcome): void {
+    this.#counts[outcome.result] += 1;
+    if (outcome.result === 'failed') {
+      if (['UNAUTHORIZED', 'USAGE'].includes(outcome.error.code)) this.#refused += 1;
+      return;
+    }
+    if (outcome.moved) this.#moved += 1;
+    this.#bytesCopied += outcome.bytes;
+    this.#bytesMounted += outcome.mountedBytes;
+  }
+
+  get done(): number {
+    return Object.values(this.#counts).reduce((sum, count) => sum + count, 0);
+  }
+
+  get failed(): number {
+    return this.#counts.failed;
+  }
+
+  get bytesCopied(): number {
+    return this.#bytesCopied;
+  }
+
+  /** Every row that was tried was denied: the credentials or options are wrong, not the rows. */
+  get isAllRefused(): boolean {
+    return this.#refused > 0 && this.#refused === this.done;
+  }
+
+  summary(rest: Pick<Summary, 'rows' | 'elapsedMs' | 'requests'>): Summary {
+    const { copied, unchanged, failed } = this.#counts;
+    return {
+      rows: rest.rows,
+      copied,
+      unchanged,
+      wouldCopy: this.#counts['would-copy'],
+      failed,
+      notStarted: rest.rows - this.done,
+      moved: this.#moved,
+      bytesCopied: this.#bytesCopied,
+      bytesMounted: this.#bytesMounted,
+      elapsedMs: rest.elapsedMs,
+      requests: rest.requests,
+    };
+  }
+}
+
+/** The last line for people. */
+export function describeSummary(summary: Summary): string {
+  const { source, target } = summary.requests;
+  const counts = [
+    `${summary.copied} copied`,
+    `${summary.unchanged} unchanged`,
+    ...(summary.wouldCopy > 0 ? [`${summary.wouldCopy} would be copied`] : []),
+    `${summary.failed} failed`,
+    ...(summary.notStarted > 0 ? [`${summary.notStarted} not started`] : []),
+    ...(summary.moved > 0 ? [`${summary.moved} moved since the crawl`] : []),
+  ].join(', ');
+  const bytes = `${formatBytes(summary.bytesCopied)} moved, ${formatBytes(summary.bytesMounted)} saved by mounts`;
+  const requests = `${source.requests + target.requests} requests (${source.requests} source, ${target.requests} target)`;
+  return `${summary.rows} rows: ${counts}; ${bytes}; ${requests}; ${(summary.elapsedMs / 1000).toFixed(1)} s`;
+}
+
+export function formatBytes(bytes: number): string {
+  if (bytes < 1000) return `${bytes} B`;
+  const units = ['kB', 'MB', 'GB', 'TB'];
+  let value = bytes / 1000;
+  let unit = units.shift();
+  // 999.95 is already shown as 1000.0.
+  for (; value >= 999.95 && units.length > 0; value /= 1000) unit = units.shift();
+  return `${value.toFixed(1)} ${unit}`;
+}
+
+/** results.csv, written as rows finish so that a run that is killed has said what it did. */
+export class ResultsFile {
+  readonly #path: string;
+  readonly #stream: WriteStream;
+  readonly #secrets: Secrets;
+  #failure: unknown;
+
+  private constructor(path: string, stream: WriteStream, secrets: Secrets) {
+    this.#path = path;
+    this.#stream = stream;
+    this.#secrets = secrets;
+    stream.on('error', (error) => (this.#failure ??= error));
+    stream.write(formatCsv([RESULT_COLUMNS]));
+  }
+
+  /** @throws {RegistrySyncError} `USAGE` when there can be no file at `path`. */
+  static async create(path: string, secrets: Secrets): Promise<ResultsFile> {
+    return writing(path, async () => {
+      await makeDirectoryOf(path);
+      const stream = createWriteStream(path, { flags: 'w' });
+      await once(stream, 'open');
+      return new ResultsFile(path, stream, secrets);
+    });
+  }
+
+  /** Waits when rows finish faster than the disk takes them. */
+  async write(outcome: TagOutcome): Promise<void> {
+    if (this.#failure !== undefined) return; // told at the end: copying goes on
+    if (!this.#stream.write(formatCsv([this.#record(outcome)]))) {
+      await once(this.#stream, 'drain').catch(() => {}); // rejects on `error`
+    }
+  }
+
+  /** @throws {RegistrySyncError} when any of it could not be written. */
+  async close(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      if (this.#stream.destroyed) resolve();
+      else this.#stream.once('close', resolve).end();
+    });
+    if (this.#failure !== undefined) throw cannotWrite(this.#path, this.#failure);
+  }
+
+  #record(outcome: TagOutcome): string[] {
+    const { row, target, digest, result, elapsedMs } = outcome;
+    const error = outcome.result === 'failed' ? this.#secrets.hide(outcome.error.message) : '';
+    return [
+      row.namespace,
+      row.repository,
+      versionOf(row),
+      digest ?? row.digest ?? '',
+      formatReference(target),
+      result,
+      outcome.result === 'failed' ? '0' : String(outcome.bytes),
+      String(Math.round(elapsedMs)),
+      error.replaceAll(/\s+/g, ' '),
+    ];
+  }
+}
+
+/** @throws {RegistrySyncError} `USAGE` when it can't be written. */
+export async function writeSummary(path: string, summary: Summary): Promise<void> {
+  await using file = await WholeFile.create(path);
+  await file.append(`${JSON.stringify(summary, undefined, 2)}\n`);
+  await file.finish();
+  await file.commit();
+}

@@ -1,0 +1,193 @@
+/**
+ * The rows of a tags.csv, checked as a whole before the first is used.
+ *
+ * The file is read twice from one handle: once to check every row and find those that would
+ * overwrite each other, once to sync. So nothing is copied from a file with a mistake in it, and
+ * memory does not grow with the rows.
+ */
+import { open, type FileHandle } from 'node:fs/promises';
+
+import { RegistrySyncError } from '../base/errors.ts';
+import { formatReference } from '../image/reference.ts';
+import { readCsv, type CsvRecord } from './csv.ts';
+import { Fingerprints } from './fingerprints.ts';
+import type { MapRow, RowTargets } from './mapping.ts';
+import { tagRowReader, type TagRow } from './tag-row.ts';
+
+/** A row and where it goes. */
+export interface MappedRow extends RowTargets {
+  readonly row: TagRow;
+}
+
+export interface RowFile extends AsyncDisposable {
+  /** How many rows there are to sync. */
+  readonly count: number;
+  /** How many rows say the same as an earlier one. */
+  readonly duplicates: number;
+  rows(): AsyncGenerator<MappedRow, void, void>;
+}
+
+export interface RowSettings {
+  readonly path: string;
+  readonly map: MapRow;
+  /** Rows of other namespaces are left out. */
+  readonly namespace?: string | undefined;
+}
+
+/** So many mistakes are shown; the rest is counted. */
+const MAX_SHOWN = 10;
+/** Names of the target that are looked at when rows collide: enough to show what is wrong. */
+const MAX_SUSPECTS = 1000;
+
+/**
+ * Opens and checks a file.
+ *
+ * @throws {RegistrySyncError} `USAGE` that names the file and each mistake in it by line and value.
+ */
+export async function openRows(settings: RowSettings): Promise<RowFile> {
+  const file = await openFile(settings.path);
+  try {
+    const checked = await checkRows(file, settings);
+    return {
+      count: checked.count,
+      duplicates: checked.repeated.size,
+      async *rows() {
+        for await (const mapped of readRows(file, settings)) {
+          if (mapped instanceof RegistrySyncError) throw inFile(settings.path, [mapped.message], 1);
+          if (!checked.repeated.has(mapped.row.line)) yield mapped;
+        }
+      },
+      [Symbol.asyncDispose]: () => file.close(),
+    };
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+}
+
+async function openFile(path: string): Promise<FileHandle> {
+  try {
+    return await open(path, 'r');
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    const hint = code === 'ENOENT' ? 'there is none: run crawl first' : code;
+    throw new RegistrySyncError('USAGE', `can't read ${path}: ${hint}`, { cause });
+  }
+}
+
+async function checkRows(
+  file: FileHandle,
+  settings: RowSettings,
+): Promise<{ count: number; repeated: ReadonlySet<number> }> {
+  const seen = new Fingerprints();
+  const repeated = new Set<number>();
+  const suspects = new Set<string>();
+  const mistakes: string[] = [];
+  let wrong = 0;
+  let count = 0;
+  for await (const mapped of readRows(file, settings)) {
+    if (mapped instanceof RegistrySyncError) {
+      wrong += 1;
+      if (mistakes.length < MAX_SHOWN) mistakes.push(mapped.message);
+      continue;
+    }
+    count += 1;
+    const target = formatReference(mapped.target);
+    const before = seen.add(target, formatReference(mapped.source));
+    if (before === 'same') repeated.add(mapped.row.line);
+    if (before === 'other' && suspects.size < MAX_SUSPECTS) suspects.add(target);
+  }
+  if (suspects.size > 0) {
+    const collisions = await findCollisions(file, settings, suspects);
+    wrong += collisions.length;
+    mistakes.push(...collisions.slice(0, MAX_SHOWN));
+  }
+  if (wrong > 0) throw inFile(settings.path, mistakes, wrong);
+  if (count === 0) throw inFile(settings.path, [noRows(settings)], 1);
+  return { count: count - repeated.size, repeated };
+}
+
+/** Every row as it maps, or the mistake in it. */
+async function* readRows(
+  file: FileHandle,
+  { path, map, namespace }: RowSettings,
+): AsyncGenerator<MappedRow | RegistrySyncError, void, void> {
+  let read: ((record: CsvRecord) => TagRow) | undefined;
+  try {
+    for await (const record of readCsv(file)) {
+      if (read === undefined) {
+        read = tagRowReader(record);
+        continue;
+      }
+      const mapped = mapRecord(record, read, { map, namespace });
+      if (mapped !== undefined) yield mapped;
+    }
+  } catch (error) {
+    throw error instanceof RegistrySyncError ? inFile(path, [error.message], 1) : error;
+  }
+}
+
+function mapRecord(
+  record: CsvRecord,
+  read: (record: CsvRecord) => TagRow,
+  { map, namespace }: Pick<RowSettings, 'map' | 'namespace'>,
+): MappedRow | RegistrySyncError | undefined {
+  try {
+    const row = read(record);
+    if (namespace !== undefined && row.namespace !== namespace) return undefined;
+    return { row, ...map(row) };
+  } catch (error) {
+    if (error instanceof RegistrySyncError) return error;
+    throw error;
+  }
+}
+
+/** The rows that meet at one name of the target: some of them, and how many there are. */
+interface Meeting {
+  readonly sources: Map<string, number>;
+  rows: number;
+}
+
+/** Of a collision so many rows are named. */
+const MAX_NAMED = 3;
+
+/** Reads once more to say which rows meet at one name of the target. */
+async function findCollisions(
+  file: FileHandle,
+  settings: RowSettings,
+  suspects: ReadonlySet<string>,
+): Promise<string[]> {
+  const meetings = new Map<string, Meeting>();
+  for await (const mapped of readRows(file, settings)) {
+    if (mapped instanceof RegistrySyncError) continue;
+    const target = formatReference(mapped.target);
+    if (!suspects.has(target)) continue;
+    const meeting = meetings.get(target) ?? { sources: new Map<string, number>(), rows: 0 };
+    const source = formatReference(mapped.source);
+    meeting.rows += 1;
+    if (meeting.sources.size < MAX_NAMED && !meeting.sources.has(source)) {
+      meeting.sources.set(source, mapped.row.line);
+    }
+    meetings.set(target, meeting);
+  }
+  return [...meetings]
+    .filter(([, { sources }]) => sources.size > 1)
+    .map(([target, { sources, rows }]) => {
+      const named = [...sources].map(([source, line]) => `line ${line} (${source})`);
+      const more = rows > named.length ? [`${rows - named.length} more`] : [];
+      return `${[...named, ...more].join(' and ')} would all become ${target}`;
+    });
+}
+
+function noRows({ namespace }: RowSettings): string {
+  return namespace === undefined
+    ? 'no rows'
+    : `no rows of the namespace ${JSON.stringify(namespace)}`;
+}
+
+function inFile(path: string, mistakes: readonly string[], count: number): RegistrySyncError {
+  const more = count > mistakes.length ? [`and ${count - mistakes.length} more`] : [];
+  const lines = [...mistakes, ...more];
+  const text = lines.length === 1 ? ` ${lines[0]}` : lines.map((line) => `\n  ${line}`).join('');
+  return new RegistrySyncError('USAGE', `${path}:${text}`);
+}

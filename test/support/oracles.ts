@@ -1,0 +1,62 @@
+/**
+ * Makes sure that the programs which the integration tests measure us against are installed.
+ *
+ * Run as a script. Where it can, it installs what is missing; where it can't, it fails: a test that
+ * has no oracle proves nothing, so it is never skipped.
+ */
+import { spawnSync } from 'node:child_process';
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join } from 'node:path';
+
+const PROGRAMS = ['docker-registry', 'skopeo', 'openssl'];
+const PACKAGES = [...PROGRAMS, 'ca-certificates'];
+const LOCK_SECONDS = 120; // another apt-get may be running; it is waited for
+
+process.exitCode = main();
+
+function main(): number {
+  if (missing().length === 0) return 0;
+  const output = canInstall() ? install() : '';
+  const stillMissing = missing();
+  if (stillMissing.length === 0) return 0;
+  process.stderr.write(
+    `${output}The integration tests need ${stillMissing.join(', ')} on the PATH: on Debian 12 or later run ` +
+      `«apt-get install -y --no-install-recommends ${PACKAGES.join(' ')}» as root, then start them again.\n`,
+  );
+  return 1;
+}
+
+function missing(): string[] {
+  return PROGRAMS.filter((program) => !isOnPath(program));
+}
+
+function isOnPath(program: string): boolean {
+  return (process.env['PATH'] ?? '').split(delimiter).some((directory) => {
+    try {
+      accessSync(join(directory, program), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+function canInstall(): boolean {
+  return process.getuid?.() === 0 && isOnPath('apt-get');
+}
+
+/** What apt-get wrote; it matters only when a program is missing afterwards. */
+function install(): string {
+  const waitForLock = ['-o', `DPkg::Lock::Timeout=${LOCK_SECONDS}`];
+  const update = aptGet([...waitForLock, 'update']);
+  return update + aptGet([...waitForLock, 'install', '-y', '--no-install-recommends', ...PACKAGES]);
+}
+
+function aptGet(args: readonly string[]): string {
+  const { stdout, stderr } = spawnSync('apt-get', args, {
+    encoding: 'utf8',
+    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  return `${stdout}${stderr}`;
+}

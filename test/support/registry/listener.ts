@@ -1,0 +1,189 @@
+/**
+ * An HTTP server on a free port of 127.0.0.1 that records what it is asked, commits the faults it is
+ * told to, and leaves the answers to a handler.
+ */
+import { once } from 'node:events';
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type ServerResponse,
+} from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { insteadOf, spoiled, type FaultEffect, type FaultPlan } from './faults.ts';
+import type { Reply } from './reply.ts';
+
+/** One request, in the order of arrival. It is filled in while the answer is given. */
+export interface RequestRecord {
+  readonly method: string;
+  /** With the query. */
+  readonly path: string;
+  /** 0 until the answer begins; stays 0 when there is none. */
+  readonly status: number;
+  /** Of the request; names in lower case. */
+  readonly headers: IncomingHttpHeaders;
+  /** Body bytes that were read. What is thrown away after a refusal doesn't count. */
+  readonly bytesIn: number;
+  /** Body bytes that were written. */
+  readonly bytesOut: number;
+}
+
+/** A request as a handler sees it. */
+export interface Exchange {
+  readonly method: string;
+  readonly url: URL;
+  readonly headers: IncomingHttpHeaders;
+  /** Stopping early is fine: the rest is read and thrown away. */
+  readonly body: AsyncIterable<Buffer>;
+}
+
+export type Handler = (exchange: Exchange) => Reply | Promise<Reply>;
+
+export interface TlsKeys {
+  readonly key: string | Buffer;
+  readonly cert: string | Buffer;
+}
+
+export interface ListenerOptions {
+  readonly tls?: TlsKeys | undefined;
+  /** Waited before each request is handled. */
+  readonly latencyMs?: number | undefined;
+  readonly faults?: FaultPlan | undefined;
+}
+
+export interface Listener {
+  /** Ends in a slash. */
+  readonly url: URL;
+  readonly requests: RequestRecord[];
+  /** Stops listening and cuts all connections. */
+  close(): Promise<void>;
+}
+
+type Entry = { -readonly [K in keyof RequestRecord]: RequestRecord[K] };
+
+const SLICE_BYTES = 256 * 1024;
+const KEEP_ALIVE_MS = 60_000; // longer than any test: no idle socket dies under a client's next request
+
+/** Starts listening. */
+export async function listen(handle: Handler, options: ListenerOptions = {}): Promise<Listener> {
+  const requests: Entry[] = [];
+  const server = options.tls ? createTlsServer(options.tls) : createServer();
+  server.keepAliveTimeout = KEEP_ALIVE_MS;
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const url = new URL(`${options.tls ? 'https' : 'http'}://127.0.0.1:${port}/`);
+
+  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+    const { method = '', url: path = '/', headers } = request;
+    const entry: Entry = { method, path, status: 0, headers, bytesIn: 0, bytesOut: 0 };
+    requests.push(entry);
+    const exchange = { method, url: urlOf(path, url), headers, body: counted(request, entry) };
+    void serve(() => handle(exchange), { request, response, entry, options });
+  });
+
+  async function close(): Promise<void> {
+    const closed = once(server, 'close');
+    server.close();
+    server.closeAllConnections();
+    await closed;
+  }
+  return { url, requests, close };
+}
+
+/** Everything that belongs to one request. */
+interface Serving {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly entry: Entry;
+  readonly options: ListenerOptions;
+}
+
+async function serve(handle: () => Reply | Promise<Reply>, serving: Serving): Promise<void> {
+  const { entry, options } = serving;
+  const effect = options.faults?.next(entry.method, entry.path);
+  try {
+    if (options.latencyMs) await sleep(options.latencyMs);
+    if (effect === undefined) await send(await handle(), serving);
+    else await serveAmiss(handle, serving, effect);
+  } catch (error) {
+    await confess(error as Error, serving);
+  }
+}
+
+async function serveAmiss(
+  handle: () => Reply | Promise<Reply>,
+  serving: Serving,
+  effect: FaultEffect,
+): Promise<void> {
+  if ('stall' in effect) return;
+  if ('reset' in effect) {
+    serving.request.socket.destroy();
+    return;
+  }
+  if ('delayMs' in effect) await sleep(effect.delayMs, undefined, { ref: false });
+  const reply = insteadOf(effect) ?? (await handle());
+  await send(spoiled(reply, effect), serving, effect);
+}
+
+/** Tells the client of a bug in the handler, unless it is only that the client has gone. */
+async function confess(error: Error, serving: Serving): Promise<void> {
+  const { request, response } = serving;
+  if (request.socket.destroyed) return;
+  if (response.headersSent) request.socket.destroy();
+  else await send({ status: 500, body: Buffer.from(String(error.stack)) }, serving);
+}
+
+async function send(reply: Reply, serving: Serving, effect?: FaultEffect): Promise<void> {
+  const { response, entry } = serving;
+  const { status, headers = {}, body } = reply;
+  const length = body && { 'Content-Length': String(body.length) };
+  entry.status = status;
+  response.writeHead(status, { ...headers, ...length });
+  if (body === undefined || entry.method === 'HEAD') {
+    response.end();
+    return;
+  }
+  if (effect && 'cutAfter' in effect) {
+    cut(body.subarray(0, effect.cutAfter), serving);
+    return;
+  }
+  await pipeline(Readable.from(slices(body, entry)), response);
+}
+
+/** Writes the head and `part` of the body, then ends the connection. */
+function cut(part: Buffer, { response, entry }: Serving): void {
+  entry.bytesOut += part.length;
+  response.flushHeaders();
+  if (part.length > 0) response.write(part);
+  response.socket?.destroySoon();
+}
+
+function* slices(body: Buffer, entry: Entry): Generator<Buffer, void, void> {
+  for (let at = 0; at < body.length; at += SLICE_BYTES) {
+    const slice = body.subarray(at, at + SLICE_BYTES);
+    entry.bytesOut += slice.length;
+    yield slice;
+  }
+}
+
+async function* counted(
+  request: IncomingMessage,
+  entry: Entry,
+): AsyncGenerator<Buffer, void, void> {
+  // Not `for await (… of request)`, which destroys the socket, and the answer with it, on `break`.
+  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
+    entry.bytesIn += (chunk as Buffer).length;
+    yield chunk as Buffer;
+  }
+}
+
+function urlOf(path: string, origin: URL): URL {
+  const url = path.startsWith('/') ? `${origin.origin}${path}` : path;
+  return URL.canParse(url) ? new URL(url) : new URL('/unreadable', origin);
+}

@@ -1,0 +1,158 @@
+/**
+ * Manifests: got, put and deleted by tag and by digest; and the list of those with one subject.
+ *
+ * Sources: OCI Distribution 1.1, «Pulling manifests», «Pushing Manifests», «Listing Referrers».
+ * Wording and statuses of errors as docker-registry 2.8.2 gives them.
+ */
+import { algorithmOf, isDigest, type Call, type Endpoint, type RegistryState } from './endpoint.ts';
+import {
+  neededBy,
+  parsed,
+  readManifest,
+  subjectOf,
+  type ManifestContent,
+} from './manifest-content.ts';
+import { empty, json, refusal, type Complaint, type Reply } from './reply.ts';
+import { digestOf, repositoryOf, type StoredManifest } from './store.ts';
+
+const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
+const OCI_INDEX = 'application/vnd.oci.image.index.v1+json';
+const TAG = /^\w[\w.-]{0,127}$/;
+
+/** `GET` and `HEAD /v2/NAME/manifests/REFERENCE`. */
+export const getManifest: Endpoint = (state, call) => {
+  const found = find(state, call);
+  if (found === undefined) return unknownManifest(call);
+  const { digest, mediaType, bytes } = found;
+  return {
+    status: 200,
+    headers: { 'Content-Type': mediaType, 'Docker-Content-Digest': digest, ETag: `"${digest}"` },
+    body: bytes,
+  };
+};
+
+/** `PUT /v2/NAME/manifests/REFERENCE`. */
+export const putManifest: Endpoint = async (state, call) => {
+  const { exchange, name, reference } = call;
+  const bytes = await bodyOf(call, MAX_MANIFEST_BYTES);
+  if (bytes === undefined) {
+    return refusal(413, { code: 'SIZE_INVALID', message: 'manifest exceeds 4 MiB' });
+  }
+  const mediaType = exchange.headers['content-type'] ?? parsed(bytes)?.mediaType ?? '';
+  const content = readManifest(mediaType, bytes);
+  if (content === undefined) return refusal(400, invalid('MANIFEST_INVALID', 'manifest invalid'));
+  const digest = digestOf(bytes, isDigest(reference) ? algorithmOf(reference) : 'sha256');
+  const objection = objectionTo(reference, digest);
+  if (objection !== undefined) return refusal(400, objection);
+  const missing = missingFrom(state, name, content);
+  if (missing.length > 0) return refusal(400, missing);
+
+  const repository = repositoryOf(state.store, name);
+  repository.manifests.set(digest, { mediaType, bytes });
+  if (!isDigest(reference)) repository.tags.set(reference, digest);
+  const { subject } = content;
+  return empty(201, {
+    Location: `/v2/${name}/manifests/${digest}`,
+    'Docker-Content-Digest': digest,
+    ...(subject && state.behaviour.referrersApi && { 'OCI-Subject': subject.digest }),
+  });
+};
+
+/** `DELETE /v2/NAME/manifests/REFERENCE`: a tag alone, or a manifest with its tags. */
+export const deleteManifest: Endpoint = (state, call) => {
+  const found = find(state, call);
+  if (found === undefined) return unknownManifest(call);
+  const { tags, manifests } = repositoryOf(state.store, call.name);
+  if (!isDigest(call.reference)) {
+    tags.delete(call.reference);
+    return empty(202);
+  }
+  manifests.delete(found.digest);
+  for (const [tag, digest] of tags) if (digest === found.digest) tags.delete(tag);
+  return empty(202);
+};
+
+/** `GET /v2/NAME/referrers/DIGEST`. */
+export const listReferrers: Endpoint = (state, { exchange, name, reference }) => {
+  if (!state.behaviour.referrersApi)
+    return { status: 404, body: Buffer.from('404 page not found\n') };
+  if (!isDigest(reference)) return refusal(400, invalid('DIGEST_INVALID', 'invalid digest'));
+  const wanted = exchange.url.searchParams.get('artifactType');
+  const manifests = [...(state.store.repositories.get(name)?.manifests ?? [])]
+    .filter(([, { bytes }]) => subjectOf(bytes) === reference)
+    .map(([digest, manifest]) => referrer(digest, manifest))
+    .filter(({ artifactType }) => wanted === null || artifactType === wanted);
+  return json(
+    200,
+    { schemaVersion: 2, mediaType: OCI_INDEX, manifests },
+    {
+      'Content-Type': OCI_INDEX,
+      ...(wanted !== null && { 'OCI-Filters-Applied': 'artifactType' }),
+    },
+  );
+};
+
+function referrer(digest: string, { mediaType, bytes }: StoredManifest) {
+  const { artifactType, config, annotations } = parsed(bytes) ?? {};
+  return {
+    mediaType,
+    digest,
+    size: bytes.length,
+    artifactType: artifactType ?? config?.mediaType,
+    annotations,
+  };
+}
+
+function find(
+  { store }: RegistryState,
+  { name, reference }: Call,
+): (StoredManifest & { readonly digest: string }) | undefined {
+  const repository = store.repositories.get(name);
+  const digest = isDigest(reference) ? reference : repository?.tags.get(reference);
+  if (digest === undefined) return undefined;
+  const manifest = repository?.manifests.get(digest);
+  return manifest && { digest, ...manifest };
+}
+
+/** The whole body, or `undefined` when it is longer than `maxBytes`. */
+async function bodyOf({ exchange }: Call, maxBytes: number): Promise<Buffer | undefined> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of exchange.body) {
+    size += chunk.length;
+    if (size > maxBytes) return undefined;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+function objectionTo(reference: string, digest: string): Complaint | undefined {
+  if (isDigest(reference)) {
+    const message = 'provided digest did not match uploaded content';
+    return reference === digest ? undefined : invalid('DIGEST_INVALID', message);
+  }
+  return TAG.test(reference) ? undefined : invalid('TAG_INVALID', 'manifest tag did not match URI');
+}
+
+function missingFrom(state: RegistryState, name: string, content: ManifestContent): Complaint[] {
+  const repository = state.store.repositories.get(name);
+  const needed = neededBy(content);
+  const missing = [
+    ...needed.blobs.filter((digest) => !repository?.blobs.has(digest)),
+    ...needed.manifests.filter((digest) => !repository?.manifests.has(digest)),
+  ];
+  return [...new Set(missing)].map((digest) => ({
+    code: 'MANIFEST_BLOB_UNKNOWN',
+    message: 'blob unknown to registry',
+    detail: state.behaviour.missingDetail === 'object' ? { digest } : digest,
+  }));
+}
+
+function unknownManifest({ name, reference }: Call): Reply {
+  const detail = isDigest(reference) ? { Name: name, Revision: reference } : { Tag: reference };
+  return refusal(404, { code: 'MANIFEST_UNKNOWN', message: 'manifest unknown', detail });
+}
+
+function invalid(code: string, message: string): Complaint {
+  return { code, message };
+}

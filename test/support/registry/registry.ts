@@ -1,0 +1,158 @@
+/**
+ * An OCI registry in memory, for tests and for the demo: faithful where a client could notice, and at
+ * fault where it is told to be.
+ *
+ * Sources: OCI Distribution 1.1; docker-registry 2.8.2 as observed.
+ */
+import type { AuthOptions, TokenRequest } from './auth.ts';
+import { storageHandler } from './blobs.ts';
+import type { Behaviour, RegistryState } from './endpoint.ts';
+import { FaultPlan, type Fault } from './faults.ts';
+import { createGuard, type Guard } from './guard.ts';
+import { listen, type Handler, type RequestRecord, type TlsKeys } from './listener.ts';
+import { refusal, type Reply } from './reply.ts';
+import { notFound, routeOf, type Route } from './routes.ts';
+import { scopesFor } from './scopes.ts';
+import { createStore, type Store } from './store.ts';
+import { Uploads } from './upload.ts';
+
+export type { RequestRecord } from './listener.ts';
+
+export interface RegistryOptions {
+  /** Content to start with, or to share with another registry. */
+  readonly store?: Store;
+  /** Everybody may do everything unless given. */
+  readonly auth?: AuthOptions;
+  /** Makes it https. */
+  readonly tls?: TlsKeys;
+  /** Items on a page when `n` is not given; by default 100 repositories, all tags. */
+  readonly pageSize?: number;
+  /** The most items on a page; 1000 unless given. */
+  readonly maxPageSize?: number;
+  /** What becomes of a larger `n`: `clamp` (distribution 3.1, ACR) unless given, or a 400 (2.8, ECR). */
+  readonly aboveMaxPageSize?: 'clamp' | 'reject';
+  /** `false`: tags come all at once, whatever `n` says, as from distribution 2.8. */
+  readonly tagsListPaging?: boolean;
+  /** `denied`: 401 with insufficient_scope, `forbidden`: 403, `missing`: 404. */
+  readonly catalog?: 'open' | 'denied' | 'forbidden' | 'missing';
+  /** `false`: 404, and no OCI-Subject. */
+  readonly referrersApi?: boolean;
+  /** `declined`: always 202; a number: that status. */
+  readonly mount?: 'works' | 'declined' | number;
+  /** `true`: GET of a blob is answered with 307 to another origin. */
+  readonly redirectBlobs?: boolean;
+  /** Waited before each request. */
+  readonly latencyMs?: number;
+  /** `true`: no answer has a Docker-Content-Digest. */
+  readonly omitDigestHeader?: boolean;
+  /**
+   * How MANIFEST_BLOB_UNKNOWN names the digest: `{"detail": {"digest": "sha256:…"}}`, or, as
+   * docker-registry really does, `{"detail": "sha256:…"}`.
+   */
+  readonly missingDetail?: 'object' | 'string';
+  readonly faults?: readonly Fault[];
+}
+
+export interface Registry {
+  /** Ends in a slash. */
+  readonly url: URL;
+  /** `127.0.0.1:PORT`: what an image reference begins with. */
+  readonly host: string;
+  /** What came to `url`, in the order of arrival; with the token requests if they come there too. */
+  readonly requests: RequestRecord[];
+  /** What came to the origin that blobs are redirected to. */
+  readonly storageRequests: RequestRecord[];
+  /** The requests for tokens, also those that came to a token server of its own. */
+  readonly tokenRequests: TokenRequest[];
+  readonly store: Store;
+  /** How many uploads were started and neither finished nor cancelled. */
+  pendingUploads(): number;
+  /** Replaces the faults still to come, which hold for the registry and for its blob storage. */
+  setFaults(faults: readonly Fault[]): void;
+  /** Forgets the requests, of all three kinds. */
+  resetRequests(): void;
+  /** Stops listening and cuts all connections. A token server is left running. */
+  close(): Promise<void>;
+}
+
+/** Starts a registry on a free port of 127.0.0.1. */
+export async function startRegistry(options: RegistryOptions = {}): Promise<Registry> {
+  const { store = createStore(), tls, latencyMs } = options;
+  const faults = new FaultPlan();
+  faults.set(options.faults ?? []);
+  const guard = createGuard(options.auth);
+  const storage = options.redirectBlobs
+    ? await listen(storageHandler(store), { tls, latencyMs, faults })
+    : undefined;
+  const uploads = new Uploads();
+  const state = { store, uploads, behaviour: behaviourOf(options), storage: storage?.url };
+  const handler = handlerOf(state, guard, options.omitDigestHeader ?? false);
+  const { url, requests, close } = await listen(handler, { tls, latencyMs, faults });
+  const storageRequests = storage?.requests ?? [];
+  const tokenRequests = guard.tokens?.tokenRequests ?? [];
+  return {
+    url,
+    host: url.host,
+    requests,
+    storageRequests,
+    tokenRequests,
+    store,
+    pendingUploads: () => uploads.count,
+    setFaults: (planned) => faults.set(planned),
+    resetRequests() {
+      for (const list of [requests, storageRequests, tokenRequests]) list.length = 0;
+    },
+    async close() {
+      await Promise.all([close(), storage?.close()]);
+    },
+  };
+}
+
+function behaviourOf(options: RegistryOptions): Behaviour {
+  return {
+    pageSize: options.pageSize,
+    maxPageSize: options.maxPageSize ?? 1000,
+    aboveMaxPageSize: options.aboveMaxPageSize ?? 'clamp',
+    tagsListPaging: options.tagsListPaging ?? true,
+    catalog: options.catalog ?? 'open',
+    referrersApi: options.referrersApi ?? true,
+    mount: options.mount ?? 'works',
+    missingDetail: options.missingDetail ?? 'object',
+  };
+}
+
+function handlerOf(state: RegistryState, guard: Guard, omitDigestHeader: boolean): Handler {
+  return async (exchange) => {
+    if (exchange.url.pathname === '/token' && guard.ownTokens !== undefined) {
+      return guard.ownTokens.handle(exchange);
+    }
+    const route = routeOf(exchange);
+    const reply =
+      'endpoint' in route
+        ? (guardedReply(state, guard, route) ?? (await route.endpoint(state, route.call)))
+        : route;
+    const { 'Docker-Content-Digest': digest, ...rest } = reply.headers ?? {};
+    return {
+      ...reply,
+      headers: {
+        'Docker-Distribution-Api-Version': 'registry/2.0',
+        ...rest,
+        ...(digest !== undefined && !omitDigestHeader && { 'Docker-Content-Digest': digest }),
+      },
+    };
+  };
+}
+
+/** The refusal that a request meets for what it wants, not for how it wants it. */
+function guardedReply(state: RegistryState, guard: Guard, { call }: Route): Reply | undefined {
+  const needed = scopesFor(call);
+  const { catalog } = state.behaviour;
+  const isCatalog = needed.some(({ type }) => type === 'registry');
+  if (isCatalog && catalog === 'missing') return notFound();
+  const exchange = call.exchange;
+  // A token for nothing in particular is let in first, so that what follows is a refusal of the scope.
+  const refused = guard.check(exchange, isCatalog && catalog !== 'open' ? [] : needed);
+  if (refused !== undefined || !isCatalog || catalog === 'open') return refused;
+  if (catalog === 'denied') return guard.deny(exchange, needed);
+  return refusal(403, { code: 'DENIED', message: 'requested access to the resource is denied' });
+}

@@ -1,0 +1,85 @@
+/**
+ * Which path and method lead to which endpoint.
+ *
+ * Sources: OCI Distribution 1.1, «Endpoints».
+ */
+import { deleteBlob, getBlob } from './blobs.ts';
+import type { Call, Endpoint } from './endpoint.ts';
+import { listRepositories, listTags } from './lists.ts';
+import type { Exchange } from './listener.ts';
+import { deleteManifest, getManifest, listReferrers, putManifest } from './manifests.ts';
+import { json, refusal, type Reply } from './reply.ts';
+import { appendToUpload, cancelUpload, finishUpload, getUpload, startUpload } from './uploads.ts';
+
+/** Where a request leads. */
+export interface Route {
+  readonly call: Call;
+  readonly endpoint: Endpoint;
+}
+
+interface Path {
+  /** Groups: repository, reference. */
+  readonly pattern: RegExp;
+  /** By method; GET answers HEAD too. */
+  readonly endpoints: Readonly<Record<string, Endpoint>>;
+}
+
+const COMPONENT = '[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*';
+const NAME = `(${COMPONENT}(?:/${COMPONENT})*)`;
+const PATHS: readonly Path[] = [
+  path('/v2/?', { GET: () => json(200, {}) }),
+  path('/v2/_catalog', { GET: listRepositories }),
+  path(`/v2/${NAME}/tags/list`, { GET: listTags }),
+  path(`/v2/${NAME}/manifests/([^/]+)`, {
+    GET: getManifest,
+    PUT: putManifest,
+    DELETE: deleteManifest,
+  }),
+  path(`/v2/${NAME}/blobs/uploads/?`, { POST: startUpload }),
+  path(`/v2/${NAME}/blobs/uploads/([^/]+)`, {
+    GET: getUpload,
+    PATCH: appendToUpload,
+    PUT: finishUpload,
+    DELETE: cancelUpload,
+  }),
+  path(`/v2/${NAME}/blobs/([^/]+)`, { GET: getBlob, DELETE: deleteBlob }),
+  path(`/v2/${NAME}/referrers/([^/]+)`, { GET: listReferrers }),
+];
+
+/** Where the request leads, or the refusal of one that leads nowhere. */
+export function routeOf(exchange: Exchange): Route | Reply {
+  const pathname = decoded(exchange.url.pathname);
+  for (const { pattern, endpoints } of PATHS) {
+    const match = pattern.exec(pathname);
+    if (match === null) continue;
+    const method = exchange.method === 'HEAD' ? 'GET' : exchange.method;
+    const endpoint = Object.hasOwn(endpoints, method) ? endpoints[method] : undefined;
+    if (endpoint === undefined) {
+      return refusal(405, { code: 'UNSUPPORTED', message: 'The operation is unsupported.' });
+    }
+    const [, name = '', reference = ''] = match;
+    return { call: { exchange, name, reference }, endpoint };
+  }
+  return notFound();
+}
+
+/** What docker-registry says where there is nothing, which includes names that can't be. */
+export function notFound(): Reply {
+  return {
+    status: 404,
+    headers: { 'Content-Type': 'text/plain; charset=utf-8' },
+    body: Buffer.from('404 page not found\n'),
+  };
+}
+
+function path(pattern: string, endpoints: Path['endpoints']): Path {
+  return { pattern: new RegExp(`^${pattern}$`), endpoints };
+}
+
+function decoded(pathname: string): string {
+  try {
+    return decodeURIComponent(pathname);
+  } catch {
+    return '';
+  }
+}

@@ -1,0 +1,72 @@
+/**
+ * Uploads that are under way: bytes on their way to becoming a blob.
+ */
+import { createHash, randomUUID } from 'node:crypto';
+
+import { digestOf } from './store.ts';
+
+export class Upload {
+  readonly id = randomUUID();
+  readonly repository: string;
+  readonly #chunks: Buffer[] = [];
+  readonly #sha256 = createHash('sha256');
+  #size = 0;
+  #steps = 0;
+
+  constructor(repository: string) {
+    this.repository = repository;
+  }
+
+  /** Bytes received. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Names this point of the upload: another one after every step and after every byte. */
+  get state(): string {
+    return Buffer.from(`${this.#steps}/${this.#size}`).toString('base64url');
+  }
+
+  /** Takes what comes, counting it as one step. What came before a failure is kept. */
+  async append(body: AsyncIterable<Buffer>): Promise<void> {
+    this.#steps++;
+    for await (const chunk of body) {
+      this.#chunks.push(chunk);
+      this.#sha256.update(chunk);
+      this.#size += chunk.length;
+    }
+  }
+
+  /** The content, if it has that digest. To be called once. */
+  finish(digest: string): Buffer | undefined {
+    const sha256 = `sha256:${this.#sha256.digest('hex')}`;
+    const bytes = Buffer.concat(this.#chunks);
+    const actual = digest.startsWith('sha512:') ? digestOf(bytes, 'sha512') : sha256;
+    return actual === digest ? bytes : undefined;
+  }
+}
+
+/** The uploads of a registry, by id. */
+export class Uploads {
+  readonly #open = new Map<string, Upload>();
+
+  /** How many were started and neither finished nor cancelled. */
+  get count(): number {
+    return this.#open.size;
+  }
+
+  start(repository: string): Upload {
+    const upload = new Upload(repository);
+    this.#open.set(upload.id, upload);
+    return upload;
+  }
+
+  find(repository: string, id: string): Upload | undefined {
+    const upload = this.#open.get(id);
+    return upload?.repository === repository ? upload : undefined;
+  }
+
+  end(upload: Upload): void {
+    this.#open.delete(upload.id);
+  }
+}

@@ -1,0 +1,59 @@
+import { equal, throws } from 'node:assert/strict';
+import { describe, it } from 'node:test';
+
+import { readRegistry } from '../../../../src/cli/options/registry-name.ts';
+
+/** What `--x-name` is given, and the registry that it means. */
+const NAMES: [string, string][] = [
+  ['gsoci', 'gsoci.azurecr.io'],
+  ['GsOci', 'gsoci.azurecr.io'],
+  ['gsoci.azurecr.io', 'gsoci.azurecr.io'],
+  ['docker.io', 'docker.io'],
+  ['index.docker.io', 'docker.io'],
+  ['registry-1.docker.io', 'docker.io'],
+  ['localhost', 'localhost'],
+  ['localhost:5000', 'localhost:5000'],
+  ['127.0.0.1:5000', '127.0.0.1:5000'],
+  ['registry:5000', 'registry:5000'],
+];
+
+describe('readRegistry', () => {
+  for (const [name, expected] of NAMES) {
+    it(`takes the name ${name} for ${expected}`, () => {
+      equal(readRegistry('x', undefined, name), expected);
+    });
+  }
+
+  it('takes a host as it is', () => {
+    equal(readRegistry('x', 'registry', undefined), 'registry');
+    equal(readRegistry('x', ' R.Example.com:443 ', undefined), 'r.example.com:443');
+    equal(readRegistry('x', '[::1]:5000', undefined), '[::1]:5000');
+  });
+
+  for (const [text, message] of [
+    [
+      'https://gsoci.azurecr.io',
+      /"https:\/\/gsoci\.azurecr\.io" is no registry: leave out the scheme/,
+    ],
+    ['gsoci.azurecr.io/giantswarm', /is no registry: leave out the path/],
+    ['gsoci.azurecr.io:port', /is no registry: write host or host:port/],
+    ['a b.io', /is no registry/],
+    ['-a.io', /is no registry/],
+  ] as const) {
+    it(`refuses ${text}, as host and as name`, () => {
+      throws(() => readRegistry('x', text, undefined), { code: 'USAGE', message });
+      throws(() => readRegistry('x', undefined, text), { code: 'USAGE', message });
+    });
+  }
+
+  it('refuses both and none', () => {
+    throws(() => readRegistry('registry', 'a.io', 'b'), {
+      code: 'USAGE',
+      message: 'give only one of --registry or --registry-name',
+    });
+    throws(() => readRegistry('registry', undefined, undefined), {
+      code: 'USAGE',
+      message: 'give --registry or --registry-name',
+    });
+  });
+});
