@@ -161,7 +161,8 @@ export class ResultsFile {
   /** @throws {RegistrySyncError} when any of it could not be written. */
   async close(): Promise<void> {
     await new Promise<void>((resolve) => {
-      if (this.#stream.destroyed) resolve();
+      // Not `destroyed`: a stream is that a while before it tells its error.
+      if (this.#stream.closed) resolve();
       else this.#stream.once('close', resolve).end();
     });
     if (this.#failure !== undefined) throw cannotWrite(this.#path, this.#failure);

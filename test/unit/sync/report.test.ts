@@ -2,6 +2,7 @@ import { deepEqual, equal, match, rejects } from 'node:assert/strict';
 import { readFile, readdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { setImmediate as immediate } from 'node:timers/promises';
 
 import { RegistrySyncError, type ErrorCode } from '../../../src/base/errors.ts';
 import { Secrets } from '../../../src/base/redact.ts';
@@ -197,6 +198,20 @@ describe('a results file and the disk', () => {
       code: 'USAGE',
       message: `can't write ${path}: the disk is full`,
     });
+  });
+
+  it('fails at the end whatever the moment at which the disk said it', async () => {
+    await using dir = await tempDir();
+    const path = join(dir.path, 'results.csv');
+    await symlink('/dev/full', path);
+
+    for (let ticks = 0; ticks < 40; ticks += 1) {
+      const results = await ResultsFile.create(path, new Secrets());
+      await results.write(done('copied'));
+      for (let n = 0; n < ticks; n += 1) await immediate();
+
+      await rejects(results.close(), { code: 'USAGE' }, `after ${ticks} ticks`);
+    }
   });
 
   it('says at once that there can be no file', async () => {
