@@ -68,13 +68,13 @@ export interface Command<O extends OptionSpecs> {
   readonly examples: readonly (readonly [string, string])[];
   /** What people should know besides the options. */
   readonly epilogue?: string;
-  /** Resolves to the exit code. */
-  readonly run: (values: Values<O>, io: RunIo) => Promise<number>;
+  /** Loads what runs the command, and resolves to the exit code: a help text needs none of it. */
+  readonly load: () => Promise<(values: Values<O>, io: RunIo) => Promise<number>>;
 }
 
 /** A command whose options were checked; the name of the type of its options is lost. */
-export interface AnyCommand extends Omit<Command<OptionSpecs>, 'run'> {
-  readonly run: (values: never, io: RunIo) => Promise<number>;
+export interface AnyCommand extends Omit<Command<OptionSpecs>, 'load'> {
+  readonly load: () => Promise<(values: never, io: RunIo) => Promise<number>>;
 }
 
 /** Keeps the types of a command's options. */

@@ -7,7 +7,6 @@ import { type AnyCommand, type Io } from './command.ts';
 import { crawlCommand } from './commands/crawl.ts';
 import { syncCommand } from './commands/sync.ts';
 import { EXIT, exitCodeOf } from './exit-code.ts';
-import { parseCommandLine } from './parse.ts';
 
 const COMMANDS: readonly AnyCommand[] = [crawlCommand, syncCommand];
 
@@ -17,12 +16,19 @@ export async function run(argv: readonly string[], io: Io, version: string): Pro
   setMaxListeners(0, io.shutdown.stopping, io.shutdown.signal);
   const secrets = new Secrets();
   try {
+    // Scripts ask this at each of their starts, and the parser takes longer to load than Node itself.
+    if (argv.length === 1 && argv[0] === '--version') {
+      io.stdout.write(`${version}\n`);
+      return EXIT.ok;
+    }
+    const { parseCommandLine } = await import('./parse.ts');
     const parsed = await parseCommandLine(argv, io.env, { commands: COMMANDS, version });
     if ('text' in parsed) {
       io.stdout.write(`${parsed.text}\n`);
       return EXIT.ok;
     }
-    return await parsed.command.run(parsed.values as never, { ...io, secrets });
+    const run = await parsed.command.load();
+    return await run(parsed.values as never, { ...io, secrets });
   } catch (error) {
     io.stderr.write(`${secrets.hide(describe(error))}\n`);
     return exitCodeOf(error);

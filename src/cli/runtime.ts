@@ -9,6 +9,7 @@ import type { Secrets } from '../base/redact.ts';
 import { createDispatcher } from '../http/dispatcher.ts';
 import { HostPause } from '../http/host-pause.ts';
 import { isLoopbackHost } from '../http/origin.ts';
+import { byKind, Pressure, withPressure } from '../http/pressure.ts';
 import { DEFAULT_RETRY, withRetry, type RetryPolicy } from '../http/retry.ts';
 import { compose, undiciSend, type Send } from '../http/send.ts';
 import { Traffic, withTraffic } from '../http/traffic.ts';
@@ -22,8 +23,6 @@ import type { Io, RunIo } from './command.ts';
 import type { Access } from './options/access.ts';
 import { Screen } from './screen.ts';
 
-/** Connections per host: enough for the latency of another continent, few enough for any registry. */
-const MAX_CONNECTIONS = 64;
 /** Repositories whose state is kept; rows come repository by repository. */
 const MAX_REPOSITORIES = 500;
 
@@ -32,6 +31,7 @@ export interface RuntimeOptions {
   readonly quiet: boolean;
   readonly debug: boolean;
   readonly 'retry-times': number;
+  readonly 'max-connections': number;
 }
 
 export interface Runtime {
@@ -39,6 +39,8 @@ export interface Runtime {
   readonly screen: Screen;
   readonly secrets: Secrets;
   readonly retry: RetryPolicy;
+  /** Per host. */
+  readonly maxConnections: number;
   readonly env: Io['env'];
 }
 
@@ -52,7 +54,7 @@ export async function createRuntime(options: RuntimeOptions, io: RunIo): Promise
     write: (text) => screen.write(text),
   });
   const retry = { ...DEFAULT_RETRY, times: options['retry-times'] };
-  return { log, screen, secrets, retry, env: io.env };
+  return { log, screen, secrets, retry, maxConnections: options['max-connections'], env: io.env };
 }
 
 export interface Side {
@@ -93,11 +95,11 @@ function isLocal(registry: string): boolean {
  * leads to (CVE-2019-10214).
  */
 function createWire(runtime: Runtime, { registry, access }: Side, traffic: Traffic): Send {
-  const { env, log, retry } = runtime;
+  const { env, log, retry, maxConnections } = runtime;
   const host = hostOf(registry);
   const hostname = host.replace(/:\d+$/, '');
   const certDirs = access.certDir === undefined ? defaultCertDirs(host, env) : [access.certDir];
-  const settings = { certDirs, maxConnections: MAX_CONNECTIONS, env };
+  const settings = { certDirs, maxConnections, env };
   const own = createDispatcher({
     ...settings,
     verifyTls: access.tlsVerify !== false,
@@ -118,6 +120,7 @@ function createWire(runtime: Runtime, { registry, access }: Side, traffic: Traff
       send = compose(
         undiciSend(dispatcherFor(url)),
         withRetry({ policy: retry, clock: systemClock, pause, log }),
+        byKind(() => withPressure(new Pressure(systemClock, maxConnections), systemClock)),
         withTraffic(traffic, log, systemClock),
       );
       sends.set(url.host, send);

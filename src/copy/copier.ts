@@ -1,6 +1,4 @@
 /** The one verb: makes a sink hold what a source has. */
-import type { LimitFunction } from 'p-limit';
-
 import { bothEnded } from '../base/concurrent.ts';
 import { isError, RegistrySyncError, throwIfAborted } from '../base/errors.ts';
 import type { Digest } from '../image/digest.ts';
@@ -12,7 +10,7 @@ import {
 } from '../image/source-and-sink.ts';
 import { copyAttachments, findAttachments, type Attached } from './attachments.ts';
 import { planCopy, type CopyPlan } from './plan.ts';
-import { runBlobs, runChildren, type BlobTotals } from './run.ts';
+import { runBlobs, runChildren, type BlobTotals, type Transfers } from './run.ts';
 import { onSide } from './side.ts';
 import { ALL, selectFrom, type Selection } from './select.ts';
 
@@ -20,7 +18,7 @@ import { ALL, selectFrom, type Selection } from './select.ts';
 export type Referrers = 'copied' | 'recheck' | 'none';
 
 export interface CopySettings {
-  readonly transfers: LimitFunction;
+  readonly transfers: Transfers;
   readonly selection: Selection;
   readonly referrers: Referrers;
 }

@@ -1,20 +1,36 @@
 /** Does what a plan says: blobs, then manifests from the leaves up, the root last. */
-import type { Readable } from 'node:stream';
-
-import type { LimitFunction } from 'p-limit';
+import pLimit, { type LimitFunction } from 'p-limit';
 
 import { allEnded } from '../base/concurrent.ts';
 import { throwIfAborted } from '../base/errors.ts';
 import { LinkedAbort } from '../base/linked-abort.ts';
 import type { Descriptor } from '../image/descriptor.ts';
-import type { BlobOutcome, ImageSink, ImageSource } from '../image/source-and-sink.ts';
+import {
+  SMALL_BLOB_BYTES,
+  type BlobBytes,
+  type BlobOutcome,
+  type ImageSink,
+  type ImageSource,
+} from '../image/source-and-sink.ts';
 import type { CopyPlan } from './plan.ts';
+
+/** How many blobs may be under way at once, over all images: memory is bounded by that. */
+export interface Transfers {
+  /** Of blobs that are held whole. */
+  readonly small: LimitFunction;
+  /** Of streams. */
+  readonly large: LimitFunction;
+}
+
+/** At most 32 MiB of small blobs, and a few hundred KiB for each stream. */
+export function createTransfers(small = 256, large = 24): Transfers {
+  return { small: pLimit(small), large: pLimit(large) };
+}
 
 export interface RunSettings {
   readonly source: ImageSource;
   readonly sink: ImageSink;
-  /** How many blobs may be under way at once, over all images. */
-  readonly transfers: LimitFunction;
+  readonly transfers: Transfers;
   readonly signal: AbortSignal;
 }
 
@@ -35,8 +51,7 @@ export async function runBlobs(
   using linked = new LinkedAbort(signal);
   const put = blobs.map(async (blob) => {
     try {
-      const open = (): Promise<Readable> => openWithin(transfers, source, blob, linked.signal);
-      return await sink.putBlob(blob, open, linked.signal);
+      return await putWithin(transfers, blob, { source, sink, signal: linked.signal });
     } catch (error) {
       linked.abort(error);
       throw error;
@@ -59,27 +74,32 @@ export async function runChildren(
 }
 
 /**
- * Opens a blob once there is a permit, and gives the permit back when its stream is closed. The
- * permit is taken only here, so whoever holds one waits for nobody who needs one.
+ * Puts a blob, and opens it only when there is a permit. That is taken when the bytes are really
+ * needed, so whoever holds one waits for nobody who needs one.
  */
-function openWithin(
-  transfers: LimitFunction,
-  source: ImageSource,
+async function putWithin(
+  { small, large }: Transfers,
   blob: Descriptor,
-  signal: AbortSignal,
-): Promise<Readable> {
-  return new Promise((resolve, reject) => {
-    void transfers(async () => {
-      try {
-        throwIfAborted(signal); // while it waited for the permit
-        const stream = await source.blob(blob, signal);
-        const closed = new Promise((done) => stream.once('close', done));
-        resolve(stream);
-        await closed;
-      } catch (error) {
-        reject(error);
-      }
-    });
+  { source, sink, signal }: Pick<RunSettings, 'source' | 'sink' | 'signal'>,
+): Promise<BlobOutcome> {
+  let release = (): void => {};
+  const open = async (): Promise<BlobBytes> => {
+    release(); // when it starts over
+    release = await permitOf(blob.size > SMALL_BLOB_BYTES ? large : small);
+    throwIfAborted(signal); // while it waited for the permit
+    return source.blob(blob, signal);
+  };
+  try {
+    return await sink.putBlob(blob, open, signal);
+  } finally {
+    release();
+  }
+}
+
+/** Resolves, once there is one, to what gives the permit back. */
+function permitOf(limit: LimitFunction): Promise<() => void> {
+  return new Promise((resolve) => {
+    void limit(() => new Promise<void>((release) => resolve(release)));
   });
 }
 

@@ -9,31 +9,26 @@ import { errors, type Dispatcher } from 'undici';
 
 import { cancelled, RegistrySyncError } from '../base/errors.ts';
 import { redactUrl } from '../base/redact.ts';
+import { exchange, type Answer } from './exchange.ts';
 
 export type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
-/** A body of known size that can be had again: `open` is called once for each time it is sent. */
-export interface StreamBody {
+/** A body of known size that is opened when it is sent, which is once. */
+export interface OpenedBody {
   /** Bytes; sent as Content-Length. */
   readonly size: number;
-  readonly open: () => Promise<Readable>;
+  readonly open: () => Promise<Readable | Uint8Array>;
 }
 
 export interface HttpRequest {
   readonly method: Method;
   readonly url: URL;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: Uint8Array | StreamBody;
+  readonly body?: Uint8Array | OpenedBody;
   readonly signal: AbortSignal;
 }
 
-export interface HttpResponse {
-  readonly status: number;
-  /** By lower-case name; fields that came several times are a list. */
-  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
-  /** To be read to its end or destroyed, always: else the connection is lost. */
-  readonly body: Readable;
-}
+export type HttpResponse = Answer;
 
 export type Send = (request: HttpRequest) => Promise<HttpResponse>;
 export type Wrap = (send: Send) => Send;
@@ -57,7 +52,7 @@ export async function discard({ body }: HttpResponse): Promise<void> {
   const late = setTimeout(() => body.destroy(), MAX_DISCARDING_MS);
   try {
     for await (const chunk of body) {
-      left -= (chunk as Uint8Array).byteLength;
+      left -= chunk.byteLength;
       if (left < 0) break; // leaving the loop destroys the stream
     }
   } catch {
@@ -84,7 +79,7 @@ export async function readBody(
   const chunks: Uint8Array[] = [];
   let size = 0;
   try {
-    for await (const chunk of body as AsyncIterable<Uint8Array>) {
+    for await (const chunk of body) {
       size += chunk.byteLength;
       if (size > maxBytes) {
         throw new RegistrySyncError('PROTOCOL', `${what} is longer than ${maxBytes} bytes`);
@@ -103,17 +98,16 @@ export function undiciSend(dispatcher: Dispatcher): Send {
     if (signal.aborted) throw cancelled(signal);
     const opened = body === undefined ? undefined : await openBody(body);
     try {
-      const response = await dispatcher.request({
+      const request = {
         method,
         origin: url.origin,
         path: url.pathname + url.search,
         headers: { 'accept-encoding': 'identity', ...headers, ...opened?.headers },
         body: opened?.body ?? null,
-        signal,
         // Else undici closes the connection after every HEAD.
         reset: false,
-      });
-      return { status: response.statusCode, headers: response.headers, body: response.body };
+      };
+      return await exchange(dispatcher, request, signal);
     } catch (error) {
       if (opened?.body instanceof Readable) opened.body.destroy();
       if (signal.aborted) throw cancelled(signal);
@@ -123,7 +117,7 @@ export function undiciSend(dispatcher: Dispatcher): Send {
 }
 
 async function openBody(
-  body: Uint8Array | StreamBody,
+  body: Uint8Array | OpenedBody,
 ): Promise<{ body: Uint8Array | Readable; headers: Record<string, string> }> {
   if (body instanceof Uint8Array) {
     return { body, headers: { 'content-length': String(body.byteLength) } };

@@ -23,14 +23,19 @@ export interface ImageSource extends Image {
    */
   manifest(digest: Digest | 'root', signal: AbortSignal): Promise<StoredManifest>;
   /**
-   * A blob's bytes. They are checked as they are read, and the last chunk is held back until they
-   * agree. The caller reads the stream to its end or destroys it.
+   * A blob's bytes. Those of a stream are checked as they are read, and the last chunk is held back
+   * until they agree; the caller reads it to its end or destroys it. Small blobs come whole.
    */
-  blob(target: Descriptor, signal: AbortSignal): Promise<Readable>;
+  blob(target: Descriptor, signal: AbortSignal): Promise<BlobBytes>;
 }
 
+export type BlobBytes = Readable | Uint8Array;
+
+/** Up to here a blob may come whole: a stream would cost more than its bytes. Bytes. */
+export const SMALL_BLOB_BYTES = 128 * 1024;
+
 /** Gives a blob's bytes anew at each call. */
-export type OpenBlob = () => Promise<Readable>;
+export type OpenBlob = () => Promise<BlobBytes>;
 
 /** How a blob came to be there: it was, it was linked inside the registry, or its bytes were moved. */
 export type BlobOutcome = 'present' | 'mounted' | 'copied';

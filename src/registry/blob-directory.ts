@@ -10,6 +10,7 @@
 import { LRUCache } from 'lru-cache';
 
 import type { Digest } from '../image/digest.ts';
+import { SelfLinks } from './self-links.ts';
 
 /** Of blobs whose place is remembered; forgetting one costs a request, not more. */
 const MAX_KNOWN = 100_000;
@@ -55,6 +56,9 @@ export class BlobDirectory {
   readonly #mountable = new LRUCache<Digest, readonly string[]>(SO_MANY);
   readonly #queues = new Map<Digest, Claim[]>();
   readonly #waiting = new Map<Digest, (() => void)[]>();
+  /** What the registry said it holds, and did not: neither its HEAD nor its links are believed. */
+  readonly #doubted = new LRUCache<string, true>(SO_MANY);
+  readonly selfLinks = new SelfLinks();
   #refusals = 0;
   #mounted = false;
 
@@ -117,6 +121,16 @@ export class BlobDirectory {
   mountSource(digest: Digest, target: string): string | undefined {
     if (!this.mounts) return undefined;
     return this.#mountable.get(digest)?.find((repository) => repository !== target);
+  }
+
+  /** The registry lacks a blob that it said it holds: for the rest of the run it is brought. */
+  doubt(repository: string, digest: Digest): void {
+    this.#doubted.set(keyOf(repository, digest), true);
+    this.forget(repository, digest);
+  }
+
+  isDoubted(repository: string, digest: Digest): boolean {
+    return this.#doubted.has(keyOf(repository, digest));
   }
 
   /** What was believed of a blob in a repository is not so. */

@@ -63,7 +63,7 @@ async function* bytesFrom(
   offset: number,
 ): AsyncGenerator<Uint8Array, void, void> {
   let skip = status === 200 ? offset : 0; // a server may ignore Range
-  for await (const chunk of body as AsyncIterable<Uint8Array>) {
+  for await (const chunk of body) {
     if (skip >= chunk.byteLength) {
       skip -= chunk.byteLength;
       continue;

@@ -113,7 +113,7 @@ export class RegistrySink implements AttachmentSink {
     const { client, path } = this.#place;
     const named = details.missing.split(' ').flatMap((text) => tryParseDigest(text) ?? []);
     const all = childrenOf(manifest).map(({ digest }) => digest);
-    for (const digest of named.length > 0 ? named : all) client.blobs.forget(path, digest);
+    for (const digest of named.length > 0 ? named : all) client.blobs.doubt(path, digest);
   }
 
   /** What a stored manifest needs is here to stay: an index may list blobs too (BuildKit's cache). */

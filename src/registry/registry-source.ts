@@ -6,7 +6,12 @@ import { LinkedAbort } from '../base/linked-abort.ts';
 import type { Descriptor } from '../image/descriptor.ts';
 import type { Digest } from '../image/digest.ts';
 import type { StoredManifest } from '../image/manifest.ts';
-import type { Attachments, AttachmentSource } from '../image/source-and-sink.ts';
+import {
+  SMALL_BLOB_BYTES,
+  type Attachments,
+  type AttachmentSource,
+  type BlobBytes,
+} from '../image/source-and-sink.ts';
 import { verified } from '../image/verified.ts';
 import type { AttachmentFinder } from './attachments.ts';
 import { download } from './download.ts';
@@ -44,16 +49,10 @@ export class RegistrySource implements AttachmentSource {
     return getManifest(place, this.#reference, signal);
   }
 
-  async blob(target: Descriptor, signal: AbortSignal): Promise<Readable> {
-    const { client, path, permission } = this.#settings.place;
+  async blob(target: Descriptor, signal: AbortSignal): Promise<BlobBytes> {
+    if (target.size <= SMALL_BLOB_BYTES) return collect(this.#bytes(target, signal));
     const linked = new LinkedAbort(signal);
-    const request = {
-      method: 'GET' as const,
-      url: (origin: string) => endpoints.blob(origin, path, target.digest),
-      permission,
-      signal: linked.signal,
-    };
-    const bytes = named(verified(download(client, request, target), target), this.name);
+    const bytes = this.#bytes(target, linked.signal);
     const stream = Readable.from(bytes, { objectMode: false, highWaterMark: CHUNK_BYTES });
     // Who destroys the stream does not wait for bytes that may never come.
     const destroy = stream.destroy.bind(stream);
@@ -63,6 +62,18 @@ export class RegistrySource implements AttachmentSource {
       return destroy(error);
     };
     return stream;
+  }
+
+  /** The bytes of a blob, checked. A failure of theirs names the image and the side. */
+  #bytes(target: Descriptor, signal: AbortSignal): AsyncGenerator<Uint8Array, void, void> {
+    const { client, path, permission } = this.#settings.place;
+    const request = {
+      method: 'GET' as const,
+      url: (origin: string) => endpoints.blob(origin, path, target.digest),
+      permission,
+      signal,
+    };
+    return named(verified(download(client, request, target), target), this.name);
   }
 
   attachments(subject: Digest, signal: AbortSignal): Promise<Attachments> {
@@ -79,6 +90,12 @@ export class RegistrySource implements AttachmentSource {
 }
 
 const CHUNK_BYTES = 64 * 1024;
+
+async function collect(bytes: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of bytes) chunks.push(chunk);
+  return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks);
+}
 
 async function* named(
   bytes: AsyncIterable<Uint8Array>,

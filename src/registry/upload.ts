@@ -17,7 +17,7 @@ import { resolveHop } from '../http/origin.ts';
 import { backoffMs } from '../http/retry.ts';
 import { discard, header, type HttpResponse } from '../http/send.ts';
 import type { Descriptor } from '../image/descriptor.ts';
-import type { BlobOutcome, OpenBlob } from '../image/source-and-sink.ts';
+import { SMALL_BLOB_BYTES, type BlobOutcome, type OpenBlob } from '../image/source-and-sink.ts';
 import type { Claim } from './blob-directory.ts';
 import type { RegistryClient, RegistryRequest } from './client.ts';
 import { endpoints } from './endpoints.ts';
@@ -39,26 +39,57 @@ const MAX_MONOLITHIC = 4 * 1024 * 1024;
 export async function putBlob(upload: Upload, claim: Claim): Promise<BlobOutcome> {
   const { client, path, target, signal } = upload;
   const { blobs } = client;
-  for (let asked = false; ;) {
+  for (;;) {
     throwIfAborted(signal);
     if (blobs.holds(path, target.digest)) return 'present';
     const from = blobs.mountSource(target.digest, path);
-    if (claim.isBroughtHere) {
-      await orAborted(blobs.changed(target.digest), signal);
-    } else if (!asked) {
-      asked = true;
-      if (await isThere(upload)) {
-        blobs.noteMountable(path, target.digest);
-        return 'present';
-      }
-    } else if (from !== undefined) {
-      return mountOrSend(upload, from);
-    } else if (claim.isFirst || !blobs.mounts) {
-      return send(upload);
-    } else {
-      await orAborted(blobs.changed(target.digest), signal);
+    const isMine = claim.isFirst || from !== undefined || !blobs.mounts;
+    if (claim.isBroughtHere || !isMine) await orAborted(blobs.changed(target.digest), signal);
+    else if (blobs.selfLinks.isBeingLearnt) await orAborted(blobs.selfLinks.learnt, signal);
+    else return bring(upload, from);
+  }
+}
+
+/**
+ * A registry that links a blob from the repository it is in to that same repository is asked and,
+ * where the blob is not there, opened an upload in one request. Whether it does is learnt with the
+ * first small blob; a large one would keep all the others waiting.
+ */
+function bring(upload: Upload, from: string | undefined): Promise<BlobOutcome> {
+  const { client, path, target } = upload;
+  const { selfLinks } = client.blobs;
+  if (client.blobs.isDoubted(path, target.digest)) return send(upload);
+  if (selfLinks.work === true) return mountOrSend(upload, from ?? path);
+  if (selfLinks.work === false || target.size > SMALL_BLOB_BYTES) return askAndBring(upload, from);
+  return selfLinks.learn(async () => {
+    const outcome = await askAndBring(upload, from);
+    return { outcome, work: await linksToItself(upload) };
+  });
+}
+
+async function askAndBring(upload: Upload, from: string | undefined): Promise<BlobOutcome> {
+  const { client, path, target } = upload;
+  if (await isThere(upload)) {
+    client.blobs.noteMountable(path, target.digest);
+    return 'present';
+  }
+  return from === undefined ? send(upload) : mountOrSend(upload, from);
+}
+
+/** Of a blob that is there. An upload that is opened instead is not needed. */
+async function linksToItself(upload: Upload): Promise<boolean> {
+  const { client, path, signal } = upload;
+  const { mounted, session } = await tryMount(upload, path);
+  if (session !== undefined) {
+    try {
+      const url = (): URL => session;
+      await discard(await client.send({ method: 'DELETE', url, permission: pushTo(path), signal }));
+    } catch (error) {
+      throwIfAborted(signal);
+      client.log.debug({ error: String(error) }, 'an upload was not cancelled'); // it will expire
     }
   }
+  return mounted;
 }
 
 async function isThere({ client, path, target, signal }: Upload): Promise<boolean> {
@@ -80,11 +111,10 @@ async function isThere({ client, path, target, signal }: Upload): Promise<boolea
 async function mountOrSend(upload: Upload, from: string): Promise<BlobOutcome> {
   const { client, path, target } = upload;
   const { mounted, session } = await tryMount(upload, from);
+  if (mounted) client.blobs.noteHeld(path, target.digest);
+  if (from === path) return mounted ? 'present' : send(upload, session);
   client.blobs.noteMount(mounted);
-  if (mounted) {
-    client.blobs.noteHeld(path, target.digest);
-    return 'mounted';
-  }
+  if (mounted) return 'mounted';
   client.blobs.forget(from, target.digest);
   return send(upload, session);
 }
@@ -102,7 +132,10 @@ async function tryMount(
     const response = await client.send({
       method: 'POST',
       url,
-      permission: { repository, scopes: [...scopes, `repository:${from}:pull`] },
+      permission: {
+        repository,
+        scopes: from === path ? scopes : [...scopes, `repository:${from}:pull`],
+      },
       signal,
     });
     await discard(response);

@@ -5,6 +5,7 @@ import { describe, it } from 'node:test';
 import { digestOf, parseDigest } from '../../src/image/digest.ts';
 import { readManifest } from '../../src/image/manifest.ts';
 import type { ImageSource } from '../../src/image/source-and-sink.ts';
+import { streamOf } from '../support/blob-bytes.ts';
 import { collect } from '../support/collect.ts';
 import { image, index, type BuiltImage } from '../support/images.ts';
 
@@ -86,7 +87,7 @@ function blobContract(name: string, open: (held: BuiltImage) => Promise<SourcePl
   async function read(place: SourcePlace, wanted = target): Promise<[number, unknown]> {
     let received = 0;
     try {
-      for await (const chunk of await place.open().blob(wanted, signal)) {
+      for await (const chunk of streamOf(await place.open().blob(wanted, signal))) {
         received += (chunk as Buffer).length;
       }
     } catch (error) {
@@ -99,7 +100,7 @@ function blobContract(name: string, open: (held: BuiltImage) => Promise<SourcePl
     it('is given whole', async () => {
       await using place = await open(CHILD);
 
-      const chunks = await collect<Buffer>(await place.open().blob(target, signal));
+      const chunks = await collect<Buffer>(streamOf(await place.open().blob(target, signal)));
 
       deepEqual(Buffer.concat(chunks), bytes);
     });
@@ -136,7 +137,7 @@ function blobContract(name: string, open: (held: BuiltImage) => Promise<SourcePl
     it('can be left unread', async () => {
       await using place = await open(CHILD);
 
-      const stream = await place.open().blob(target, signal);
+      const stream = streamOf(await place.open().blob(target, signal));
       stream.destroy();
       await new Promise((done) => (stream.closed ? done(true) : stream.once('close', done)));
 

@@ -17,6 +17,7 @@ import type {
   OpenBlob,
 } from '../../src/image/source-and-sink.ts';
 import { verified } from '../../src/image/verified.ts';
+import { streamOf } from './blob-bytes.ts';
 import { collect } from './collect.ts';
 import type { BuiltImage } from './images.ts';
 
@@ -159,7 +160,7 @@ class MemorySink extends MemoryImage implements AttachmentSink {
     const { repository } = this;
     await repository.note(`put ${target.digest}`, signal);
     if (repository.blobs.has(target.digest)) return 'present';
-    const stream = await open();
+    const stream = streamOf(await open());
     try {
       await repository.note(`reading ${target.digest}`, signal);
       repository.blobs.set(target.digest, Buffer.concat(await readAll(stream, signal)));

@@ -6,6 +6,7 @@ import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 
 import type { HttpRequest, Send } from '../../src/http/send.ts';
+import { streamOf } from './blob-bytes.ts';
 
 /** One request as it would have gone over the wire. */
 export interface WireRequest {
@@ -42,5 +43,5 @@ export function createWire(answer: (request: WireRequest) => WireAnswer | undefi
 
 async function bytesOf(body: HttpRequest['body']): Promise<Buffer> {
   if (body === undefined) return Buffer.alloc(0);
-  return body instanceof Uint8Array ? Buffer.from(body) : buffer(await body.open());
+  return body instanceof Uint8Array ? Buffer.from(body) : buffer(streamOf(await body.open()));
 }

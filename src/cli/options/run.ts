@@ -6,8 +6,15 @@ export const RUN_OPTIONS = {
   jobs: {
     type: 'integer',
     min: 1,
-    default: 32,
-    describe: 'how many images are worked on at the same time',
+    default: 256,
+    describe: 'how many images are worked on at the same time, at most',
+  },
+  'max-connections': {
+    type: 'integer',
+    min: 1,
+    default: 256,
+    describe:
+      'connections per host, at most: how many are used goes by how fast the host answers',
   },
   'retry-times': {
     type: 'integer',

@@ -20,14 +20,14 @@ const bake = defineCommand({
   },
   examples: [['$0 bake --flour rye', 'rye bread']],
   epilogue: 'Eat it warm.',
-  run: async () => 0,
+  load: async () => async () => 0,
 });
 const eat: AnyCommand = defineCommand({
   name: 'eat',
   summary: 'Eat bread',
   options: {},
   examples: [],
-  run: async () => 0,
+  load: async () => async () => 0,
 });
 
 const DEFAULTS = { oven: 'stone', loaves: 2, seeds: [], 'dry-run': false };

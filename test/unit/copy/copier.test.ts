@@ -4,6 +4,7 @@ import { describe, it } from 'node:test';
 import pLimit from 'p-limit';
 
 import { RegistrySyncError } from '../../../src/base/errors.ts';
+import { createTransfers } from '../../../src/copy/run.ts';
 import { createCopier, type CopyResult, type CopySettings } from '../../../src/copy/copier.ts';
 import { ALL } from '../../../src/copy/select.ts';
 import { parseDigest, type Digest } from '../../../src/image/digest.ts';
@@ -44,7 +45,7 @@ function copy(
   { expected, signal = new AbortController().signal, ...settings }: Options = {},
 ): Promise<CopyResult> {
   const copier = createCopier({
-    transfers: pLimit(2),
+    transfers: createTransfers(2, 2),
     selection: ALL,
     referrers: 'copied',
     ...settings,
@@ -293,7 +294,11 @@ describe('what is attached to an image', () => {
 
   it('without a tag comes before all that is the image’s own, and again after a failure', async () => {
     const { from, to } = places(IMAGE, attached);
-    const copier = createCopier({ transfers: pLimit(2), selection: ALL, referrers: 'copied' });
+    const copier = createCopier({
+      transfers: createTransfers(2, 2),
+      selection: ALL,
+      referrers: 'copied',
+    });
     const [expected, { signal }] = [digestOf(IMAGE), new AbortController()];
     const row = () => {
       const [source, sink] = [from.source(expected), to.sink(expected)];
@@ -493,14 +498,15 @@ describe('an abort', () => {
       };
       pair.from.trouble = abortAt('from');
       pair.to.trouble = abortAt('to');
-      const transfers = pLimit(2);
+      const limit = pLimit(2);
+      const transfers = { small: limit, large: limit };
 
       await rejects(copy(pair, { signal: aborting.signal, transfers }), { code: 'CANCELLED' });
       await new Promise(setImmediate);
 
       equal(pair.from.openStreams, 0);
       equal(pair.to.tags.size, 0);
-      deepEqual([transfers.activeCount, transfers.pendingCount], [0, 0]);
+      deepEqual([limit.activeCount, limit.pendingCount], [0, 0]);
     });
   }
 });

@@ -5,7 +5,7 @@ import pLimit from 'p-limit';
 
 import { RegistrySyncError } from '../../../src/base/errors.ts';
 import { planCopy, type CopyPlan } from '../../../src/copy/plan.ts';
-import { runBlobs, runChildren, type RunSettings } from '../../../src/copy/run.ts';
+import { createTransfers, runBlobs, runChildren, type RunSettings } from '../../../src/copy/run.ts';
 import type { ImageSource } from '../../../src/image/source-and-sink.ts';
 import { image, index } from '../../support/images.ts';
 import { MemoryRepository } from '../../support/memory-image.ts';
@@ -20,9 +20,10 @@ async function prepare(built = IMAGE, limit = 2) {
   const { signal } = aborting;
   const source = from.source('v1');
   const plan: CopyPlan = await planCopy(source, await source.manifest('root', signal), signal);
-  const transfers = pLimit(limit);
+  const permits = pLimit(limit);
+  const transfers = { small: permits, large: permits };
   const settings: RunSettings = { source, sink: to.sink('v1'), transfers, signal };
-  return { from, to, plan, settings, transfers, aborting };
+  return { from, to, plan, settings, permits, aborting };
 }
 
 /** Resolves when all that could happen without time has happened. */
@@ -44,7 +45,7 @@ describe('runBlobs', () => {
     const { from, to, plan, settings } = await prepare();
     for (const { digest, bytes } of IMAGE.blobs) to.blobs.set(digest, bytes);
 
-    const { blobs } = await runBlobs(plan, { ...settings, transfers: pLimit(1) });
+    const { blobs } = await runBlobs(plan, { ...settings, transfers: createTransfers(1, 1) });
 
     deepEqual(blobs, { present: 7, mounted: 0, copied: 0 });
     equal(from.mostStreams, 0);
@@ -53,20 +54,21 @@ describe('runBlobs', () => {
   it('shares permits with other images', async () => {
     const a = await prepare(image({ seed: 'a' }));
     const b = await prepare(image({ seed: 'b' }));
-    const transfers = pLimit(1);
+    const permits = pLimit(1);
+    const transfers = { small: permits, large: permits };
 
     await Promise.all(
       [a, b].map(({ plan, settings }) => runBlobs(plan, { ...settings, transfers })),
     );
 
     ok(a.from.mostStreams === 1 && b.from.mostStreams === 1);
-    equal(transfers.activeCount, 0);
+    equal(permits.activeCount, 0);
   });
 });
 
 describe('runBlobs, when something fails', () => {
   it('stops the others at the first failure, and throws that', async () => {
-    const { from, to, plan, settings, transfers } = await prepare();
+    const { from, to, plan, settings, permits } = await prepare();
     const failed = plan.blobs[1]?.digest;
     const ended: string[] = [];
     to.trouble = async (call, signal) => {
@@ -82,14 +84,14 @@ describe('runBlobs, when something fails', () => {
     deepEqual(ended, [`reading ${plan.blobs[0]?.digest}`]);
     equal(from.calls.filter((call) => call.startsWith('blob')).length, 2);
     await quiet();
-    deepEqual([from.openStreams, transfers.activeCount, transfers.pendingCount], [0, 0, 0]);
+    deepEqual([from.openStreams, permits.activeCount, permits.pendingCount], [0, 0, 0]);
   });
 
   it('opens nothing for who was stopped while waiting for a permit', async () => {
-    const { plan, settings, transfers, aborting } = await prepare();
+    const { plan, settings, permits, aborting } = await prepare();
     const holding = new AbortController();
     const held = new Promise((done) => holding.signal.addEventListener('abort', done));
-    const taken = [1, 2].map(() => transfers(() => held));
+    const taken = [1, 2].map(() => permits(() => held));
     let opened = 0;
     const blob: ImageSource['blob'] = (...args) => {
       opened += 1;

@@ -9,6 +9,7 @@ import { LinkedAbort } from '../../../src/base/linked-abort.ts';
 import type { Send } from '../../../src/http/send.ts';
 import { Repository } from '../../../src/registry/repository.ts';
 import { blobDescriptor, clientOver, connectTo, NEVER } from '../../support/client.ts';
+import { streamOf } from '../../support/blob-bytes.ts';
 import { layer, type BuiltBlob } from '../../support/images.ts';
 import type { FaultEffect } from '../../support/registry/faults.ts';
 import {
@@ -38,7 +39,7 @@ async function start(options: RegistryOptions = {}): Promise<Registry> {
 /** Reads a blob of the repository `a` by a new client. */
 async function read(registry: Registry, blob: BuiltBlob, signal = NEVER): Promise<Buffer> {
   const source = new Repository(connectTo(registry), 'a').source('1');
-  return buffer(await source.blob(blobDescriptor(blob), signal));
+  return buffer(streamOf(await source.blob(blobDescriptor(blob), signal)));
 }
 
 /** The ranges that were asked for, at the registry or its storage. */
@@ -125,7 +126,7 @@ describe('a download', () => {
     registry.setFaults([cut(1000, Infinity)]);
     using stopped = new LinkedAbort(NEVER);
     const source = new Repository(connectTo(registry, { times: 1000 }), 'a').source('1');
-    const stream = await source.blob(blobDescriptor(BLOB), stopped.signal);
+    const stream = streamOf(await source.blob(blobDescriptor(BLOB), stopped.signal));
     stream.once('data', () => stopped.abort(new RegistrySyncError('CANCELLED', 'enough')));
 
     await rejects(buffer(stream), { code: 'CANCELLED' });
@@ -142,7 +143,7 @@ function resumed(first: number, rest: (range: string) => WireAnswer): Promise<Bu
     return { status: 200, body: BLOB.bytes.subarray(0, first) };
   });
   const source = new Repository(clientOver(wire.send, 'r.test'), 'a').source('1');
-  return source.blob(blobDescriptor(BLOB), NEVER).then(buffer);
+  return source.blob(blobDescriptor(BLOB), NEVER).then(streamOf).then(buffer);
 }
 
 const part = (range: string, from: number): WireAnswer => ({
@@ -217,7 +218,7 @@ describe('a connection that breaks behind the last byte', () => {
     };
     const source = new Repository(clientOver(send, 'r.test'), 'a').source('1');
 
-    deepEqual(await buffer(await source.blob(blobDescriptor(BLOB), NEVER)), BLOB.bytes);
+    deepEqual(await buffer(streamOf(await source.blob(blobDescriptor(BLOB), NEVER))), BLOB.bytes);
 
     deepEqual(asked, ['/v2/', '/v2/a/blobs/']);
   });
@@ -235,7 +236,7 @@ describe('a stream that is destroyed while its source stalls', () => {
     });
     t.after(close);
     const source = new Repository(connectTo({ host }), 'a').source('1');
-    const stream = await source.blob(blobDescriptor(BLOB), NEVER);
+    const stream = streamOf(await source.blob(blobDescriptor(BLOB), NEVER));
     await once(stream, 'data', { signal: AbortSignal.timeout(2000) });
     await new Promise((resolve) => setTimeout(resolve, 50)); // all that came has been read
 

@@ -3,8 +3,7 @@ import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { afterEach, describe, it } from 'node:test';
 
-import pLimit from 'p-limit';
-
+import { createTransfers } from '../../../src/copy/run.ts';
 import { createCopier, type CopyResult } from '../../../src/copy/copier.ts';
 import { ALL } from '../../../src/copy/select.ts';
 import { parseDigest } from '../../../src/image/digest.ts';
@@ -28,7 +27,11 @@ async function pair(options: RegistryOptions = {}) {
   const registries = { source: await startRegistry(options), target: await startRegistry(options) };
   open.push(registries.source, registries.target);
   const [from, to] = [connectTo(registries.source), connectTo(registries.target)];
-  const copier = createCopier({ transfers: pLimit(4), selection: ALL, referrers: 'copied' });
+  const copier = createCopier({
+    transfers: createTransfers(4, 4),
+    selection: ALL,
+    referrers: 'copied',
+  });
   /** Copies one row: by tag, or by digest. */
   const copy = async (path: string, reference: string): Promise<CopyResult> => {
     const untagged = reference.includes(':');

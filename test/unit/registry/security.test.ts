@@ -15,6 +15,7 @@ import { credentialsIn } from '../../../src/registry/auth-file.ts';
 import { distributionCatalog } from '../../../src/registry/catalog.ts';
 import { Repository } from '../../../src/registry/repository.ts';
 import { clientOver, NEVER, password, tagsOf } from '../../support/client.ts';
+import { streamOf } from '../../support/blob-bytes.ts';
 import { collect } from '../../support/collect.ts';
 import { createWire, type Wire, type WireAnswer, type WireRequest } from '../../support/wire.ts';
 
@@ -66,7 +67,7 @@ const redirect = (location: string): WireAnswer => ({ status: 307, headers: { lo
 const elsewhere = ({ requests }: Wire): WireRequest[] =>
   requests.filter(({ url }) => url.origin !== REGISTRY);
 const read = async (repository: Repository, layer = LAYER): Promise<string> =>
-  String(await buffer(await repository.source('1').blob(layer, NEVER)));
+  String(await buffer(streamOf(await repository.source('1').blob(layer, NEVER))));
 
 /** Fails with `code`, and says no secret in any of what could be printed. */
 async function fails(doing: Promise<unknown>, code: ErrorCode): Promise<void> {

@@ -16,6 +16,7 @@ import {
   putInto,
   storedManifest,
 } from '../../support/client.ts';
+import { streamOf } from '../../support/blob-bytes.ts';
 import { image, layer, type BuiltBlob } from '../../support/images.ts';
 import type { FaultEffect } from '../../support/registry/faults.ts';
 import {
@@ -259,7 +260,7 @@ describe('an upload that can not be made', () => {
 
     const outcome = await put(registry, LARGE, async () => {
       ok(streams.every(({ destroyed }) => destroyed)); // else it would keep its permit
-      const stream = await opening(LARGE)();
+      const stream = streamOf(await opening(LARGE)());
       streams.push(stream);
       return stream;
     });

@@ -1,0 +1,190 @@
+/** Runs `sync`. */
+import { join } from 'node:path';
+
+import { systemClock } from '../../base/clock.ts';
+import { LinkedAbort } from '../../base/linked-abort.ts';
+import { createCopier, type Referrers } from '../../copy/copier.ts';
+import { createTransfers } from '../../copy/run.ts';
+import type { Selection } from '../../copy/select.ts';
+import { parsePlatform } from '../../image/platform.ts';
+import { formatReference } from '../../image/reference.ts';
+import type { RegistryClient } from '../../registry/client.ts';
+import { createMapping, type RowTargets } from '../../sync/mapping.ts';
+import {
+  describeSummary,
+  formatBytes,
+  ResultsFile,
+  Totals,
+  writeSummary,
+  type Summary,
+} from '../../sync/report.ts';
+import { openRows, type RowFile } from '../../sync/rows.ts';
+import { syncTags, type SyncSettings, type TagOutcome } from '../../sync/sync.ts';
+import type { RunIo, Values } from '../command.ts';
+import { EXIT } from '../exit-code.ts';
+import { readAccess } from '../options/access.ts';
+import { readRegistry } from '../options/registry-name.ts';
+import { connect, createRuntime, repositoriesOf, type Runtime } from '../runtime.ts';
+import type { SYNC_OPTIONS } from './sync-options.ts';
+
+type SyncValues = Values<typeof SYNC_OPTIONS>;
+
+/** Resolves to the exit code. */
+export async function runSync(values: SyncValues, io: RunIo): Promise<number> {
+  const source = readRegistry(
+    'source-registry',
+    values['source-registry'],
+    values['source-registry-name'],
+  );
+  const target = readRegistry(
+    'target-registry',
+    values['target-registry'],
+    values['target-registry-name'],
+  );
+  const map = createMapping({
+    source,
+    target,
+    targetNamespace: values['target-namespace'],
+    targetPath: values['target-path'],
+    appendSuffix: values['append-suffix'] ?? '',
+  });
+  const selection = readSelection(values.platform);
+  const runtime = await createRuntime(values, io);
+  const path = values['tags-file'] ?? join(values.workdir, 'tags.csv');
+  await using rows = await openRows({ path, map, namespace: values.namespace });
+  const clients = connectBoth(runtime, values, { source, target });
+  const results = await ResultsFile.create(join(values.workdir, 'results.csv'), runtime.secrets);
+  io.shutdown.graceMs = values['grace-period'] * 1000;
+  runtime.log.info(
+    { rows: rows.count, duplicates: rows.duplicates, source, target },
+    'sync starts',
+  );
+  return await syncRows({ values, io, runtime, rows, results, clients, selection });
+}
+
+interface SyncRun {
+  readonly values: SyncValues;
+  readonly io: RunIo;
+  readonly runtime: Runtime;
+  readonly rows: RowFile;
+  readonly results: ResultsFile;
+  readonly clients: { readonly source: RegistryClient; readonly target: RegistryClient };
+  readonly selection: Selection;
+}
+
+async function syncRows(run: SyncRun): Promise<number> {
+  const { values, io, runtime, rows, results } = run;
+  const started = systemClock.now();
+  const totals = new Totals();
+  // A signal may have come while the rows were read.
+  using stopping = new LinkedAbort(io.shutdown.stopping);
+  const isBar = runtime.screen.isTerminal && !values.quiet && values['log-format'] === 'text';
+  if (isBar) await runtime.screen.showProgress(rows.count);
+  try {
+    for await (const outcome of syncTags(rows.rows(), settingsOf(run, stopping.signal))) {
+      totals.add(outcome);
+      await results.write(outcome);
+      logOutcome(runtime, outcome, isBar);
+      const text = `${totals.failed} failed, ${formatBytes(totals.bytesCopied)} moved`;
+      runtime.screen.update({ done: totals.done, text });
+      if (isLast(outcome, values['fail-fast'])) stopping.abort('no further row');
+    }
+  } finally {
+    runtime.screen.close();
+  }
+  const summary = totals.summary({
+    rows: rows.count,
+    elapsedMs: systemClock.now() - started,
+    requests: trafficOf(run.clients),
+  });
+  await finish(run, summary);
+  if (totals.isAllRefused) return EXIT.failed;
+  return summary.failed > 0 || summary.notStarted > 0 ? EXIT.partial : EXIT.ok;
+}
+
+/** What is wrong with the command line or the environment is wrong for every row. */
+function isLast(outcome: TagOutcome, failFast: boolean): boolean {
+  return outcome.result === 'failed' && (failFast || outcome.error.code === 'USAGE');
+}
+
+function settingsOf(
+  { values, io, clients, selection }: SyncRun,
+  stopping: AbortSignal,
+): SyncSettings {
+  const sources = repositoriesOf(clients.source);
+  const targets = repositoriesOf(clients.target);
+  return {
+    open: ({ source, target }: RowTargets) => ({
+      source: sources(source.path).source(source.digest ?? source.tag ?? ''),
+      sink: targets(target.path).sink(target.tag ?? target.digest ?? ''),
+    }),
+    copy: createCopier({
+      transfers: createTransfers(),
+      selection,
+      referrers: values.referrers as Referrers,
+    }),
+    jobs: values.jobs,
+    selection,
+    followMoved: values['follow-moved'],
+    dryRun: values['dry-run'],
+    clock: systemClock,
+    stopping,
+    signal: io.shutdown.signal,
+  };
+}
+
+function connectBoth(
+  runtime: Runtime,
+  values: SyncValues,
+  { source, target }: { readonly source: string; readonly target: string },
+): SyncRun['clients'] {
+  const to = connect(runtime, {
+    registry: target,
+    access: readAccess(values, 'dest-', values.authfile),
+    variables: 'TARGET',
+  });
+  const from = connect(runtime, {
+    registry: source,
+    access: readAccess(values, 'src-', values.authfile),
+    variables: 'SOURCE',
+    ...(source === target ? { sharedBlobs: to.blobs } : {}),
+  });
+  return { source: from, target: to };
+}
+
+function readSelection(platforms: readonly string[]): Selection {
+  if (platforms.length === 0) return { kind: 'all' };
+  return { kind: 'platforms', platforms: platforms.map(parsePlatform) };
+}
+
+function logOutcome({ log }: Runtime, outcome: TagOutcome, isBar: boolean): void {
+  const source = formatReference(outcome.source);
+  const target = formatReference(outcome.target);
+  const { elapsedMs, digest } = outcome;
+  if (outcome.result === 'failed') {
+    const { code, message } = outcome.error;
+    log.error({ source, target, code, error: message, elapsedMs }, 'image failed');
+    return;
+  }
+  if (outcome.moved) log.warn({ source, digest }, 'tag has moved since the crawl');
+  const { result, bytes } = outcome;
+  if (!isBar) log.info({ source, target, digest, bytes, elapsedMs }, `image ${result}`);
+}
+
+function trafficOf({ source, target }: SyncRun['clients']): Summary['requests'] {
+  const of = ({ traffic }: RegistryClient) => {
+    const { requests, received, sent } = traffic;
+    return { requests, received, sent };
+  };
+  return { source: of(source), target: of(target) };
+}
+
+async function finish({ values, io, results }: SyncRun, summary: Summary): Promise<void> {
+  // The line for people comes whatever the disk says.
+  io.stdout.write(`${describeSummary(summary)}\n`);
+  try {
+    await results.close();
+  } finally {
+    if (values.summary !== undefined) await writeSummary(values.summary, summary);
+  }
+}

@@ -1,0 +1,140 @@
+/**
+ * How many requests may be on their way to a host at once: as many as it answers without making them
+ * wait. Found out while it runs, so that the same program suits a registry on this machine, one on
+ * another continent, and one that is overloaded.
+ *
+ * The limit grows while it is made use of and answers come about as fast as the fastest one did; it
+ * shrinks when they take twice as long, and halves when the host says that it is too much. (As TCP
+ * does it: Chiu and Jain, «Analysis of the Increase and Decrease Algorithms», 1989; for the use of
+ * delay: Brakmo and Peterson, «TCP Vegas», 1995.)
+ */
+import type { Clock } from '../base/clock.ts';
+import { cancelled } from '../base/errors.ts';
+import type { HttpRequest, HttpResponse, Wrap } from './send.ts';
+
+/** Wide enough to find out quickly, and what any registry stands. */
+const FIRST_LIMIT = 64;
+/** Slow answers alone make it no smaller. */
+const LEAST_WHEN_SLOW = 16;
+/** An answer that takes so much longer than twice the fastest one had to wait. Milliseconds. */
+const SLACK_MS = 5;
+/** Statuses by which a host says that it is too much. */
+const REFUSALS = new Set([429, 503]);
+
+/** What came of a request: how long the answer took, where that says something, or that it was too much. */
+export type Sample = { readonly elapsedMs: number | undefined } | { readonly refused: true };
+
+export class Pressure {
+  readonly #clock: Clock;
+  readonly #most: number;
+  readonly #waiting: Array<() => void> = [];
+  #limit: number;
+  #running = 0;
+  #fastestMs = Infinity;
+  #isStarting = true;
+  /** Before then the limit has been made smaller for the same reason. */
+  #shrunkUntil = 0;
+
+  constructor(clock: Clock, most: number) {
+    this.#clock = clock;
+    this.#most = most;
+    this.#limit = Math.min(FIRST_LIMIT, most);
+  }
+
+  /** How many requests may be under way now. */
+  get limit(): number {
+    return Math.floor(this.#limit);
+  }
+
+  /** Resolves when the request may start; `done` has to follow. */
+  async start(signal: AbortSignal): Promise<void> {
+    if (signal.aborted) throw cancelled(signal);
+    if (this.#running < this.limit) this.#running += 1;
+    else await this.#turn(signal);
+  }
+
+  done(sample: Sample): void {
+    this.#learn(sample);
+    this.#running -= 1;
+    while (this.#running < this.limit && this.#waiting.length > 0) {
+      this.#running += 1;
+      this.#waiting.shift()?.();
+    }
+  }
+
+  #turn(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const begin = (): void => {
+        signal.removeEventListener('abort', stop);
+        resolve();
+      };
+      const stop = (): void => {
+        const at = this.#waiting.indexOf(begin);
+        if (at >= 0) this.#waiting.splice(at, 1);
+        reject(cancelled(signal));
+      };
+      signal.addEventListener('abort', stop, { once: true });
+      this.#waiting.push(begin);
+    });
+  }
+
+  #learn(sample: Sample): void {
+    if ('refused' in sample) return this.#shrink(0.5, 1, REFUSED_EPOCH_MS);
+    const { elapsedMs } = sample;
+    if (elapsedMs === undefined) return;
+    this.#fastestMs = Math.min(this.#fastestMs, elapsedMs);
+    if (elapsedMs > 2 * this.#fastestMs + SLACK_MS) {
+      this.#shrink(0.9, Math.min(LEAST_WHEN_SLOW, this.#limit), elapsedMs);
+    } else if (this.#running >= this.limit) {
+      this.#limit = Math.min(this.#most, this.#limit + (this.#isStarting ? 1 : 1 / this.#limit));
+    }
+  }
+
+  /** Once for all requests that were on their way together. */
+  #shrink(factor: number, least: number, epochMs: number): void {
+    this.#isStarting = false;
+    const now = this.#clock.now();
+    if (now < this.#shrunkUntil) return;
+    this.#shrunkUntil = now + epochMs;
+    this.#limit = Math.max(least, this.#limit * factor);
+  }
+}
+
+const REFUSED_EPOCH_MS = 1000;
+
+/** Lets a request start when there is room. A request counts until the head of its answer is there. */
+export function withPressure(pressure: Pressure, clock: Clock): Wrap {
+  return (send) => async (request) => {
+    await pressure.start(request.signal);
+    const started = clock.now();
+    let sample: Sample = { elapsedMs: undefined };
+    try {
+      const response = await send(request);
+      sample = sampleOf(request, response, clock.now() - started);
+      return response;
+    } catch (error) {
+      if (!request.signal.aborted) sample = { refused: true };
+      throw error;
+    } finally {
+      pressure.done(sample);
+    }
+  };
+}
+
+/** A policy of its own for requests that read and for those that write: they strain a host differently. */
+export function byKind(create: () => Wrap): Wrap {
+  return (send) => {
+    const [read, write] = [create()(send), create()(send)];
+    return (request) => (isReading(request) ? read : write)(request);
+  };
+}
+
+function isReading({ method }: HttpRequest): boolean {
+  return method === 'GET' || method === 'HEAD';
+}
+
+/** How long a body takes says nothing of the host. */
+function sampleOf({ body }: HttpRequest, { status }: HttpResponse, elapsedMs: number): Sample {
+  if (REFUSALS.has(status)) return { refused: true };
+  return { elapsedMs: body === undefined ? elapsedMs : undefined };
+}
