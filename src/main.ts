@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The process: argv, environment, signals and the exit code; nothing else calls process.exit. */
 import { readFileSync } from 'node:fs';
+import { setFlagsFromString } from 'node:v8';
 
 import { RegistrySyncError } from './base/errors.ts';
 import type { Shutdown } from './cli/command.ts';
@@ -8,6 +9,10 @@ import { run } from './cli/run.ts';
 
 /** As shells count: 128 and the number of the signal. */
 const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const;
+
+// V8's optimizing compiler takes a third of the time of a short run, and is worth it only in a long
+// one: it begins later. (2,000 unchanged rows: 0.71 instead of 0.92 s of CPU; 200,000: no difference.)
+setFlagsFromString('--interrupt-budget=400000');
 
 const stopping = new AbortController();
 const aborting = new AbortController();

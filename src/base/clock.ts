@@ -1,7 +1,6 @@
 /** Time as a parameter, so that a test of waiting need not wait. */
-import { setTimeout as delay } from 'node:timers/promises';
-
 import { cancelled } from './errors.ts';
+import { onAbort } from './on-abort.ts';
 
 export interface Clock {
   /** Milliseconds since the epoch. */
@@ -12,11 +11,16 @@ export interface Clock {
 
 export const systemClock: Clock = {
   now: () => Date.now(),
-  async sleep(ms, signal) {
-    try {
-      await delay(ms, undefined, { signal });
-    } catch {
-      throw cancelled(signal);
-    }
+  sleep(ms, signal) {
+    return new Promise((resolve, reject) => {
+      const leave = onAbort(signal, () => {
+        clearTimeout(timer);
+        reject(cancelled(signal));
+      });
+      const timer = setTimeout(() => {
+        leave();
+        resolve();
+      }, ms);
+    });
   },
 };

@@ -42,11 +42,15 @@ export async function* mapInOrder<T, R>(
   }
 }
 
-/** As `mapInOrder`, but yields each result as soon as it is there. */
+/**
+ * As `mapInOrder`, but yields each result as soon as it is there. Nothing new is begun, besides the
+ * first, while `hasRoom` says no.
+ */
 export async function* mapAsDone<T, R>(
   items: AsyncIterable<T>,
   limit: number,
   work: (item: T) => Promise<R>,
+  hasRoom: () => boolean = () => true,
 ): AsyncGenerator<R, void, void> {
   const running = new Set<Promise<R>>();
   const done: Promise<R>[] = [];
@@ -68,7 +72,8 @@ export async function* mapAsDone<T, R>(
   try {
     for await (const item of items) {
       start(item);
-      while (running.size >= limit || done.length > 0) yield await oneDone();
+      const isFull = (): boolean => running.size >= limit || (running.size > 0 && !hasRoom());
+      while (isFull() || done.length > 0) yield await oneDone();
     }
     while (running.size > 0 || done.length > 0) yield await oneDone();
   } finally {

@@ -1,19 +1,17 @@
 /** A signal of one's own that is also aborted with another. */
-import { setMaxListeners } from 'node:events';
+import { onAbort } from './on-abort.ts';
 
 /**
  * Unlike `AbortSignal.any` it leaves nothing behind on the long-lived `parent` once it is disposed of.
  */
 export class LinkedAbort implements Disposable {
-  readonly #parent: AbortSignal;
   readonly #own = new AbortController();
-  readonly #follow = (): void => this.#own.abort(this.#parent.reason);
+  readonly #leave: () => void;
 
   constructor(parent: AbortSignal) {
-    this.#parent = parent;
-    setMaxListeners(0, this.#own.signal); // every request that is under way listens
-    if (parent.aborted) this.#follow();
-    else parent.addEventListener('abort', this.#follow, { once: true });
+    const follow = (): void => this.#own.abort(parent.reason);
+    this.#leave = onAbort(parent, follow);
+    if (parent.aborted) follow();
   }
 
   get signal(): AbortSignal {
@@ -25,6 +23,6 @@ export class LinkedAbort implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#parent.removeEventListener('abort', this.#follow);
+    this.#leave();
   }
 }

@@ -27,8 +27,8 @@ export async function createLog({ level, format, secrets, write }: LogSettings):
     const formatters = { level: (label: string) => ({ level: label }) };
     return pino({ ...options, formatters }, { write: plain });
   }
-  const { prettyFactory } = await import('pino-pretty');
-  const pretty = prettyFactory({
+  const { default: pinoPretty } = await import('pino-pretty');
+  const pretty = pinoPretty.prettyFactory({
     colorize: false,
     translateTime: 'UTC:HH:MM:ss',
     hideObject: true,

@@ -1,5 +1,6 @@
 /** One run per key however many ask for it at the same time. */
 import { cancelled } from './errors.ts';
+import { onAbort } from './on-abort.ts';
 
 interface Flight<V> {
   readonly result: Promise<V>;
@@ -20,15 +21,14 @@ export class SingleFlight<K, V> {
     if (signal.aborted) throw cancelled(signal);
     const flight = this.#flights.get(key) ?? this.#start(key, start);
     flight.waiting += 1;
-    let leave = (): void => {};
+    let stay = (): void => {};
     const left = new Promise<never>((_, reject) => {
-      leave = () => reject(cancelled(signal));
+      stay = onAbort(signal, () => reject(cancelled(signal)));
     });
-    signal.addEventListener('abort', leave, { once: true });
     try {
       return await Promise.race([flight.result, left]);
     } finally {
-      signal.removeEventListener('abort', leave);
+      stay();
       flight.waiting -= 1;
       if (flight.waiting === 0 && this.#flights.get(key) === flight) {
         this.#flights.delete(key);

@@ -1,6 +1,4 @@
 /** One run of the program: from words to an exit code, whatever happens in between. */
-import { setMaxListeners } from 'node:events';
-
 import { RegistrySyncError } from '../base/errors.ts';
 import { Secrets } from '../base/redact.ts';
 import { type AnyCommand, type Io } from './command.ts';
@@ -12,8 +10,6 @@ const COMMANDS: readonly AnyCommand[] = [crawlCommand, syncCommand];
 
 /** Resolves to the exit code; throws nothing. */
 export async function run(argv: readonly string[], io: Io, version: string): Promise<number> {
-  // Every request that is under way listens.
-  setMaxListeners(0, io.shutdown.stopping, io.shutdown.signal);
   const secrets = new Secrets();
   try {
     // Scripts ask this at each of their starts, and the parser takes longer to load than Node itself.

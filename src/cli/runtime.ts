@@ -6,6 +6,8 @@ import { LRUCache } from 'lru-cache';
 import { systemClock } from '../base/clock.ts';
 import { createLog, type Log, type LogFormat } from '../base/log.ts';
 import type { Secrets } from '../base/redact.ts';
+import { AddressRule } from '../http/addresses.ts';
+import { Bandwidth, withBandwidth } from '../http/bandwidth.ts';
 import { createDispatcher } from '../http/dispatcher.ts';
 import { HostPause } from '../http/host-pause.ts';
 import { isLoopbackHost } from '../http/origin.ts';
@@ -32,6 +34,7 @@ export interface RuntimeOptions {
   readonly debug: boolean;
   readonly 'retry-times': number;
   readonly 'max-connections': number;
+  readonly 'allow-private-host': readonly string[];
 }
 
 export interface Runtime {
@@ -41,6 +44,8 @@ export interface Runtime {
   readonly retry: RetryPolicy;
   /** Per host. */
   readonly maxConnections: number;
+  /** That may have private addresses though the registry is public. */
+  readonly privateHosts: readonly string[];
   readonly env: Io['env'];
 }
 
@@ -54,13 +59,23 @@ export async function createRuntime(options: RuntimeOptions, io: RunIo): Promise
     write: (text) => screen.write(text),
   });
   const retry = { ...DEFAULT_RETRY, times: options['retry-times'] };
-  return { log, screen, secrets, retry, maxConnections: options['max-connections'], env: io.env };
+  return {
+    log,
+    screen,
+    secrets,
+    retry,
+    maxConnections: options['max-connections'],
+    privateHosts: options['allow-private-host'],
+    env: io.env,
+  };
 }
 
 export interface Side {
   readonly registry: string;
   readonly access: Access;
   readonly variables: 'SOURCE' | 'TARGET';
+  /** What is read comes no faster. Bytes per second. */
+  readonly bandwidth?: number | undefined;
   /** The other side's knowledge of blobs, when both are the same registry. */
   readonly sharedBlobs?: BlobDirectory | undefined;
 }
@@ -94,23 +109,29 @@ function isLocal(registry: string): boolean {
  * certificate will do» is said of the registry only, not of the token server or storage that it
  * leads to (CVE-2019-10214).
  */
-function createWire(runtime: Runtime, { registry, access }: Side, traffic: Traffic): Send {
+function createWire(runtime: Runtime, side: Side, traffic: Traffic): Send {
+  const { registry, access, bandwidth } = side;
   const { env, log, retry, maxConnections } = runtime;
   const host = hostOf(registry);
   const hostname = host.replace(/:\d+$/, '');
   const certDirs = access.certDir === undefined ? defaultCertDirs(host, env) : [access.certDir];
+  const addresses = new AddressRule(hostname, runtime.privateHosts);
   const settings = { certDirs, maxConnections, env };
   const own = createDispatcher({
     ...settings,
+    lookup: addresses.lookupFor('own'),
     verifyTls: access.tlsVerify !== false,
     identify: true,
   });
   let foreign: ReturnType<typeof createDispatcher> | undefined;
   const dispatcherFor = (url: URL): ReturnType<typeof createDispatcher> => {
     if (url.hostname === hostname) return own;
-    foreign ??= createDispatcher({ ...settings, verifyTls: true, identify: false });
+    const lookup = addresses.lookupFor('foreign');
+    foreign ??= createDispatcher({ ...settings, lookup, verifyTls: true, identify: false });
     return foreign;
   };
+  const slow =
+    bandwidth === undefined ? [] : [withBandwidth(new Bandwidth(bandwidth, systemClock))];
   const sends = new Map<string, Send>();
   return (request) => {
     const { url } = request;
@@ -119,8 +140,9 @@ function createWire(runtime: Runtime, { registry, access }: Side, traffic: Traff
       const pause = new HostPause(systemClock);
       send = compose(
         undiciSend(dispatcherFor(url)),
+        ...slow,
         withRetry({ policy: retry, clock: systemClock, pause, log }),
-        byKind(() => withPressure(new Pressure(systemClock, maxConnections), systemClock)),
+        byKind(() => withPressure(new Pressure(systemClock, maxConnections), systemClock, traffic)),
         withTraffic(traffic, log, systemClock),
       );
       sends.set(url.host, send);

@@ -6,8 +6,12 @@
  */
 import type { Dispatcher } from 'undici';
 
+import { onAbort } from '../base/on-abort.ts';
+
 /** The bytes of an answer. To be read to its end or destroyed, always: else the connection is lost. */
 export interface Body extends AsyncIterable<Uint8Array> {
+  /** `true`: there is nothing left to read, and never will be. */
+  readonly isOver?: boolean;
   destroy(): unknown;
 }
 
@@ -37,10 +41,9 @@ export function exchange(
 }
 
 class Exchange implements Dispatcher.DispatchHandler, Body, AsyncIterator<Uint8Array> {
-  readonly #signal: AbortSignal;
   readonly #resolve: (answer: Answer) => void;
   readonly #reject: (error: unknown) => void;
-  readonly #stop = (): void => this.#abort(this.#signal.reason);
+  readonly #leave: () => void;
   #controller: Dispatcher.DispatchController | undefined;
   #waiting: Uint8Array[] = [];
   #waitingBytes = 0;
@@ -54,10 +57,9 @@ class Exchange implements Dispatcher.DispatchHandler, Body, AsyncIterator<Uint8A
     resolve: (answer: Answer) => void,
     reject: (error: unknown) => void,
   ) {
-    this.#signal = signal;
     this.#resolve = resolve;
     this.#reject = reject;
-    signal.addEventListener('abort', this.#stop);
+    this.#leave = onAbort(signal, () => this.#abort(signal.reason));
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -89,6 +91,10 @@ class Exchange implements Dispatcher.DispatchHandler, Body, AsyncIterator<Uint8A
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
     this.#end('failed', error);
     this.#reject(this.#error); // of no effect once there is an answer
+  }
+
+  get isOver(): boolean {
+    return this.#state === 'ended' && this.#waiting.length === 0;
   }
 
   [Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
@@ -132,7 +138,7 @@ class Exchange implements Dispatcher.DispatchHandler, Body, AsyncIterator<Uint8A
     if (this.#state !== 'running') return;
     this.#state = state;
     this.#error = error;
-    this.#signal.removeEventListener('abort', this.#stop);
+    this.#leave();
     this.#wake?.();
   }
 }

@@ -15,6 +15,10 @@ export class HostPause {
     this.#until = Math.max(this.#until, this.#clock.now() + ms);
   }
 
+  get isOpen(): boolean {
+    return this.#until <= this.#clock.now();
+  }
+
   /** Resolves when the gate is open. Jitter keeps the waiters from starting as one. */
   async pass(signal: AbortSignal): Promise<void> {
     for (;;) {

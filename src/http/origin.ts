@@ -29,6 +29,7 @@ export function resolveHop(target: string, from: URL, what: string): URL {
     url.protocol = 'https:';
     if (url.port === '' || url.port === '80') url.port = from.port;
   }
+  if (url.hostname === from.hostname) return url;
   if (isPrivateHost(url.hostname) && !isPrivateHost(from.hostname)) {
     throw refused(what, from, `to the private address ${shown}`);
   }

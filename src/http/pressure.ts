@@ -10,14 +10,16 @@
  */
 import type { Clock } from '../base/clock.ts';
 import { cancelled } from '../base/errors.ts';
+import { onAbort } from '../base/on-abort.ts';
 import type { HttpRequest, HttpResponse, Wrap } from './send.ts';
+import type { Traffic } from './traffic.ts';
 
 /** Wide enough to find out quickly, and what any registry stands. */
-const FIRST_LIMIT = 64;
+const FIRST_LIMIT = 32;
 /** Slow answers alone make it no smaller. */
 const LEAST_WHEN_SLOW = 16;
 /** An answer that takes so much longer than twice the fastest one had to wait. Milliseconds. */
-const SLACK_MS = 5;
+const SLACK_MS = 2;
 /** Statuses by which a host says that it is too much. */
 const REFUSALS = new Set([429, 503]);
 
@@ -46,11 +48,11 @@ export class Pressure {
     return Math.floor(this.#limit);
   }
 
-  /** Resolves when the request may start; `done` has to follow. */
-  async start(signal: AbortSignal): Promise<void> {
-    if (signal.aborted) throw cancelled(signal);
-    if (this.#running < this.limit) this.#running += 1;
-    else await this.#turn(signal);
+  /** Whether a request may start at once; if so, it has started, and `done` has to follow. */
+  tryStart(): boolean {
+    if (this.#running >= this.limit) return false;
+    this.#running += 1;
+    return true;
   }
 
   done(sample: Sample): void {
@@ -62,18 +64,18 @@ export class Pressure {
     }
   }
 
-  #turn(signal: AbortSignal): Promise<void> {
+  /** Resolves when the request may start, which it then has; `done` has to follow. */
+  turn(signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
-      const begin = (): void => {
-        signal.removeEventListener('abort', stop);
-        resolve();
-      };
-      const stop = (): void => {
+      const leave = onAbort(signal, () => {
         const at = this.#waiting.indexOf(begin);
         if (at >= 0) this.#waiting.splice(at, 1);
         reject(cancelled(signal));
+      });
+      const begin = (): void => {
+        leave();
+        resolve();
       };
-      signal.addEventListener('abort', stop, { once: true });
       this.#waiting.push(begin);
     });
   }
@@ -103,9 +105,12 @@ export class Pressure {
 const REFUSED_EPOCH_MS = 1000;
 
 /** Lets a request start when there is room. A request counts until the head of its answer is there. */
-export function withPressure(pressure: Pressure, clock: Clock): Wrap {
+export function withPressure(pressure: Pressure, clock: Clock, traffic: Traffic): Wrap {
   return (send) => async (request) => {
-    await pressure.start(request.signal);
+    if (!pressure.tryStart()) {
+      traffic.waiting += 1;
+      await pressure.turn(request.signal).finally(() => (traffic.waiting -= 1));
+    }
     const started = clock.now();
     let sample: Sample = { elapsedMs: undefined };
     try {
@@ -113,7 +118,8 @@ export function withPressure(pressure: Pressure, clock: Clock): Wrap {
       sample = sampleOf(request, response, clock.now() - started);
       return response;
     } catch (error) {
-      if (!request.signal.aborted) sample = { refused: true };
+      const isTelling = !request.signal.aborted && request.once !== true;
+      if (isTelling) sample = { refused: true };
       throw error;
     } finally {
       pressure.done(sample);

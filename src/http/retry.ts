@@ -56,10 +56,16 @@ export function backoffMs(policy: RetryPolicy, attempt: number): number {
 export function withRetry(context: RetryContext): Wrap {
   const { policy, pause, clock, log } = context;
   return (send) => async (request) => {
-    const repeatable = request.body === undefined || request.body instanceof Uint8Array;
+    const isWhole = request.body === undefined || request.body instanceof Uint8Array;
+    const repeatable = isWhole && request.once !== true;
     for (let attempt = 1; ; attempt += 1) {
-      await pause.pass(request.signal);
-      const outcome = await attemptOf(send(request));
+      if (!pause.isOpen) await pause.pass(request.signal);
+      let outcome: Outcome;
+      try {
+        outcome = { response: await send(request) };
+      } catch (error) {
+        outcome = { error };
+      }
       if (!isBusy(outcome)) return settle(outcome);
       const asked = askedDelay(outcome.response, clock.now());
       if (asked !== undefined) {
@@ -76,14 +82,6 @@ export function withRetry(context: RetryContext): Wrap {
 }
 
 type Outcome = { readonly response?: HttpResponse; readonly error?: unknown };
-
-async function attemptOf(sent: Promise<HttpResponse>): Promise<Outcome> {
-  try {
-    return { response: await sent };
-  } catch (error) {
-    return { error };
-  }
-}
 
 /** Certificates and names don't heal by waiting; all else of the network may. */
 const LASTING = /^(?:ENOTFOUND|ERR_TLS|CERT_|SELF_SIGNED|DEPTH_ZERO|UNABLE_TO_|EPROTO|ERR_SSL)/;

@@ -5,7 +5,8 @@
  */
 import { Readable } from 'node:stream';
 
-import { errors, type Dispatcher } from 'undici';
+import type { Dispatcher } from 'undici';
+import errors from 'undici/lib/core/errors.js';
 
 import { cancelled, RegistrySyncError } from '../base/errors.ts';
 import { redactUrl } from '../base/redact.ts';
@@ -26,6 +27,8 @@ export interface HttpRequest {
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Uint8Array | OpenedBody;
   readonly signal: AbortSignal;
+  /** Whoever asks has another way: a failure is not worth another try. */
+  readonly once?: boolean;
 }
 
 export type HttpResponse = Answer;
@@ -48,6 +51,7 @@ export function header({ headers }: HttpResponse, name: string): string | undefi
 
 /** Reads and drops what is left of a body, so that its connection can be used again. */
 export async function discard({ body }: HttpResponse): Promise<void> {
+  if (body.isOver === true) return;
   let left = MAX_DISCARDED_BYTES;
   const late = setTimeout(() => body.destroy(), MAX_DISCARDING_MS);
   try {

@@ -11,6 +11,8 @@ export class Traffic {
   received = 0;
   /** Bodies sent. Bytes. */
   sent = 0;
+  /** Requests that wait until their host has room for them, now. */
+  waiting = 0;
 }
 
 /** Innermost of all: sees each request that is really made, repeated and redirected ones too. */

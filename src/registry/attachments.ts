@@ -5,6 +5,7 @@
  * specs/SIGNATURE_SPEC.md for `sha256-….sig`, `.att` and `.sbom`.
  */
 import { isError, RegistrySyncError } from '../base/errors.ts';
+import { orAborted } from '../base/on-abort.ts';
 import { SingleFlight } from '../base/single-flight.ts';
 import { discard, header, readBody, type HttpResponse } from '../http/send.ts';
 import { isObject, type Descriptor } from '../image/descriptor.ts';
@@ -32,6 +33,8 @@ export class AttachmentFinder {
   readonly #listing = new SingleFlight<'tags', ReadonlySet<string> | undefined>();
   #digestTags: ReadonlySet<string> | undefined;
   #isListed = false;
+  /** The first question whether referrers are kept: its answer spares the others theirs. */
+  #asking: Promise<unknown> | undefined;
 
   constructor(place: Place) {
     this.#place = place;
@@ -40,13 +43,30 @@ export class AttachmentFinder {
   /** Costs one request per image where the registry keeps referrers, else one list per repository. */
   async find(subject: Digest, signal: AbortSignal): Promise<Attachments> {
     const [byApi, tags] = await Promise.all([
-      referrersByApi(this.#place, subject, signal),
+      this.#referrersOf(subject, signal),
       this.#tagsOf(subject, signal),
     ]);
     if (byApi !== undefined) return { referrers: byApi, tags };
     const index = await this.#referrersIndex(subject, signal);
     if (index?.manifest.kind !== 'index') return { referrers: [], tags };
     return { referrers: limited(index.manifest.manifests, subject), index, tags };
+  }
+
+  async #referrersOf(
+    subject: Digest,
+    signal: AbortSignal,
+  ): Promise<readonly Descriptor[] | undefined> {
+    if (this.#asking !== undefined) await orAborted(this.#asking, signal);
+    const asked = referrersByApi(this.#place, subject, signal);
+    if (this.#place.referrers.areKept === undefined) {
+      const ended = asked.then(
+        () => {},
+        () => {}, // whoever asked is told
+      );
+      this.#asking = ended;
+      void ended.then(() => (this.#asking = undefined));
+    }
+    return asked;
   }
 
   async #tagsOf(subject: Digest, signal: AbortSignal): Promise<readonly string[]> {

@@ -64,6 +64,8 @@ export class RegistryClient {
   });
   /** Changes to lists of referrers that are kept under tags, by the tag's full name. */
   readonly attaching = new InTurn<string>();
+  /** Manifests on their way to a repository, by `path@digest`: tags on one digest put them once. */
+  readonly putting = new SingleFlight<string, void>();
   readonly #settings: RegistrySettings;
   readonly #tokens: TokenCache;
   readonly #meeting = new SingleFlight<'meeting', Authorizer>();
@@ -85,7 +87,7 @@ export class RegistryClient {
   /** Sends a request; the registry is met first if this is the first one. */
   async send(request: RegistryRequest): Promise<HttpResponse> {
     const { url, permission, followRedirects = true, ...rest } = request;
-    const authorizer = await this.#meet(request.signal);
+    const authorizer = this.#authorizer ?? (await this.#meet(request.signal));
     const authorized = withAuthorization(authorizer, permission)(this.#settings.wire);
     const send = followRedirects ? withRedirects()(authorized) : authorized;
     return send({ ...rest, url: url(authorizer.origin) });
@@ -147,18 +149,20 @@ export class RegistryClient {
 
   async #pingEither(signal: AbortSignal): Promise<Authorizer> {
     const host = hostOf(this.registry);
+    if (!this.#settings.allowHttp) return this.#pingAt(`https://${host}`, { signal });
     try {
-      return await this.#pingAt(`https://${host}`, signal);
+      return await this.#pingAt(`https://${host}`, { signal, once: true });
     } catch (error) {
-      if (!this.#settings.allowHttp || !speaksNoTls(error, host)) throw error;
-      this.log.debug({ registry: this.registry }, 'no TLS, trying plain http');
-      return this.#pingAt(`http://${host}`, signal);
+      if (!isError(error, 'UNAVAILABLE')) throw error;
+      const scheme = speaksNoTls(error, host) ? 'http' : 'https';
+      this.log.debug({ registry: this.registry, error: error.message }, `trying ${scheme}`);
+      return this.#pingAt(`${scheme}://${host}`, { signal });
     }
   }
 
-  async #pingAt(origin: string, signal: AbortSignal): Promise<Authorizer> {
+  async #pingAt(origin: string, how: Pick<HttpRequest, 'signal' | 'once'>): Promise<Authorizer> {
     const url = endpoints.ping(origin);
-    const response = await this.#settings.wire({ method: 'GET', url, signal });
+    const response = await this.#settings.wire({ method: 'GET', url, ...how });
     if (response.status >= 500 || response.status === 429) {
       throw await responseError({ method: 'GET', url }, response, `registry ${this.registry}`);
     }

@@ -60,8 +60,17 @@ export class RegistrySink implements AttachmentSink {
     // By its own digest, if not by a tag: a selection of platforms has another than the one asked for.
     const reference = as === 'root' && isTag(this.#reference) ? this.#reference : digest;
     // An index needs its children to be here by their digests, once; a tag is put each time.
-    const known = as === 'child' && client.blobs.holdsManifest(path, digest);
-    if (!known) await this.#put(stored, reference, signal);
+    try {
+      if (as === 'root') await this.#put(stored, reference, signal);
+      else if (!client.blobs.holdsManifest(path, digest)) {
+        const put = (all: AbortSignal): Promise<void> => this.#put(stored, reference, all);
+        await client.putting.run(`${path}@${digest}`, put, signal);
+      }
+    } catch (error) {
+      // The next try asks anew, and who asks must not hold what others wait for.
+      this.#releaseAll();
+      throw error;
+    }
     client.blobs.noteManifest(path, digest);
     this.#commit(stored);
   }
@@ -101,8 +110,6 @@ export class RegistrySink implements AttachmentSink {
       }
     } catch (error) {
       if (isError(error, 'REJECTED', 'NOT_FOUND')) this.#forget(stored, error);
-      // The next try asks anew, and who asks must not hold what others wait for.
-      this.#releaseAll();
       throw error;
     }
   }

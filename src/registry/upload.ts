@@ -6,13 +6,8 @@
  * upload is POST, one PATCH with everything and an empty PUT, the form that every registry takes;
  * small blobs go with the PUT, which saves a request.
  */
-import {
-  cancelled,
-  isError,
-  isRetryable,
-  RegistrySyncError,
-  throwIfAborted,
-} from '../base/errors.ts';
+import { isError, isRetryable, RegistrySyncError, throwIfAborted } from '../base/errors.ts';
+import { orAborted } from '../base/on-abort.ts';
 import { resolveHop } from '../http/origin.ts';
 import { backoffMs } from '../http/retry.ts';
 import { discard, header, type HttpResponse } from '../http/send.ts';
@@ -80,7 +75,7 @@ async function askAndBring(upload: Upload, from: string | undefined): Promise<Bl
 async function linksToItself(upload: Upload): Promise<boolean> {
   const { client, path, signal } = upload;
   const { mounted, session } = await tryMount(upload, path);
-  if (session !== undefined) {
+  if (session !== undefined && session.origin === client.origin) {
     try {
       const url = (): URL => session;
       await discard(await client.send({ method: 'DELETE', url, permission: pushTo(path), signal }));
@@ -241,16 +236,4 @@ function locationOf(
 
 export function pushTo(path: string): { repository: string; scopes: string[] } {
   return { repository: path, scopes: [`repository:${path}:pull,push`] };
-}
-
-async function orAborted(waited: Promise<void>, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) throw cancelled(signal);
-  let stop = (): void => {};
-  const aborted = new Promise<void>((resolve) => (stop = resolve));
-  signal.addEventListener('abort', stop, { once: true });
-  try {
-    await Promise.race([waited, aborted]);
-  } finally {
-    signal.removeEventListener('abort', stop);
-  }
 }

@@ -19,6 +19,8 @@ export interface CrawlSettings {
   readonly latest?: number | undefined;
   /** Repositories that may not be read are left out instead of counted as failures. */
   readonly skipPrivate: boolean;
+  /** No repository at all is fine, as for a shard. */
+  readonly mayBeEmpty?: boolean;
   readonly jobs: number;
   /** Told of each tag, and why it was dropped if it was. */
   readonly explain: (repository: string, tag: string, reason: string | undefined) => void;
@@ -68,7 +70,9 @@ export async function crawl(settings: CrawlSettings): Promise<CrawlReport> {
       await writeTag(item, settings, counts);
     }
   }
-  if (counts.repositories === 0) throw nothingMatched(settings, counts);
+  const isEmpty = counts.repositories === 0;
+  if (isEmpty && (counts.skipped > 0 || settings.mayBeEmpty !== true))
+    throw nothingMatched(settings, counts);
   return { ...counts, failures: [...failures.values()] };
 }
 

@@ -125,11 +125,17 @@ export function formatBytes(bytes: number): string {
   return `${value.toFixed(1)} ${unit}`;
 }
 
+/** Rows are gathered a moment before they are written: one by one they cost more than their requests. */
+const ROWS_PER_WRITE = 100;
+const GATHERED_MS = 100;
+
 /** results.csv, written as rows finish so that a run that is killed has said what it did. */
 export class ResultsFile {
   readonly #path: string;
   readonly #stream: WriteStream;
   readonly #secrets: Secrets;
+  #rows: string[][] = [];
+  #soon: NodeJS.Timeout | undefined;
   #failure: unknown;
 
   private constructor(path: string, stream: WriteStream, secrets: Secrets) {
@@ -153,13 +159,26 @@ export class ResultsFile {
   /** Waits when rows finish faster than the disk takes them. */
   async write(outcome: TagOutcome): Promise<void> {
     if (this.#failure !== undefined) return; // told at the end: copying goes on
-    if (!this.#stream.write(formatCsv([this.#record(outcome)]))) {
-      await once(this.#stream, 'drain').catch(() => {}); // rejects on `error`
+    this.#rows.push(this.#record(outcome));
+    if (this.#rows.length >= ROWS_PER_WRITE) {
+      if (!this.#flush()) await once(this.#stream, 'drain').catch(() => {}); // rejects on `error`
+    } else {
+      this.#soon ??= setTimeout(() => this.#flush(), GATHERED_MS);
     }
+  }
+
+  /** `false`: the disk is behind. */
+  #flush(): boolean {
+    clearTimeout(this.#soon);
+    this.#soon = undefined;
+    const rows = this.#rows;
+    this.#rows = [];
+    return rows.length === 0 || this.#stream.destroyed || this.#stream.write(formatCsv(rows));
   }
 
   /** @throws {RegistrySyncError} when any of it could not be written. */
   async close(): Promise<void> {
+    this.#flush();
     await new Promise<void>((resolve) => {
       // Not `destroyed`: a stream is that a while before it tells its error.
       if (this.#stream.closed) resolve();

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 
 import { RegistrySyncError } from '../base/errors.ts';
 import { isRepositoryPath } from '../image/reference.ts';
+import { isInShard, type Shard } from './shard.ts';
 import { matcher } from './tag-filter.ts';
 import { pathOf, splitPath } from './tag-row.ts';
 
@@ -13,6 +14,8 @@ export interface RepositoryOptions {
   readonly repository?: string | undefined;
   /** Matches the rest of the path at its start. */
   readonly repositoryRegex?: string | undefined;
+  /** Only repositories of this share. */
+  readonly shard?: Shard | undefined;
 }
 
 /**
@@ -21,7 +24,7 @@ export interface RepositoryOptions {
  * @throws {RegistrySyncError} `USAGE` when the options contradict each other.
  */
 export function createRepositoryFilter(options: RepositoryOptions): (path: string) => boolean {
-  const { namespace, repository, repositoryRegex } = options;
+  const { namespace, repository, repositoryRegex, shard } = options;
   if (repository !== undefined && repositoryRegex !== undefined) {
     throw new RegistrySyncError('USAGE', 'give only one of --repository and --repository-regex');
   }
@@ -32,6 +35,7 @@ export function createRepositoryFilter(options: RepositoryOptions): (path: strin
     if (repository !== undefined && parts.repository !== repository && path !== repository) {
       return false;
     }
+    if (shard !== undefined && !isInShard(path, shard)) return false;
     return matches?.(parts.repository) ?? true;
   };
 }

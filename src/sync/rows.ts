@@ -12,7 +12,8 @@ import { formatReference } from '../image/reference.ts';
 import { readCsv, type CsvRecord } from './csv.ts';
 import { Fingerprints } from './fingerprints.ts';
 import type { MapRow, RowTargets } from './mapping.ts';
-import { tagRowReader, type TagRow } from './tag-row.ts';
+import { isInShard, type Shard } from './shard.ts';
+import { pathOf, tagRowReader, type TagRow } from './tag-row.ts';
 
 /** A row and where it goes. */
 export interface MappedRow extends RowTargets {
@@ -32,10 +33,14 @@ export interface RowSettings {
   readonly map: MapRow;
   /** Rows of other namespaces are left out. */
   readonly namespace?: string | undefined;
+  /** Rows of repositories of other shards are left out. */
+  readonly shard?: Shard | undefined;
 }
 
 /** So many mistakes are shown; the rest is counted. */
 const MAX_SHOWN = 10;
+/** So many rows are kept from the first reading, which spares small files the second. */
+const MAX_KEPT = 10_000;
 /** Names of the target that are looked at when rows collide: enough to show what is wrong. */
 const MAX_SUSPECTS = 1000;
 
@@ -52,7 +57,7 @@ export async function openRows(settings: RowSettings): Promise<RowFile> {
       count: checked.count,
       duplicates: checked.repeated.size,
       async *rows() {
-        for await (const mapped of readRows(file, settings)) {
+        for await (const mapped of checked.kept ?? readRows(file, settings)) {
           if (mapped instanceof RegistrySyncError) throw inFile(settings.path, [mapped.message], 1);
           if (!checked.repeated.has(mapped.row.line)) yield mapped;
         }
@@ -75,14 +80,20 @@ async function openFile(path: string): Promise<FileHandle> {
   }
 }
 
-async function checkRows(
-  file: FileHandle,
-  settings: RowSettings,
-): Promise<{ count: number; repeated: ReadonlySet<number> }> {
+interface Checked {
+  readonly count: number;
+  /** Lines that say the same as an earlier one. */
+  readonly repeated: ReadonlySet<number>;
+  /** All rows, unless they are many. */
+  readonly kept: readonly MappedRow[] | undefined;
+}
+
+async function checkRows(file: FileHandle, settings: RowSettings): Promise<Checked> {
   const seen = new Fingerprints();
   const repeated = new Set<number>();
   const suspects = new Set<string>();
   const mistakes: string[] = [];
+  const kept: MappedRow[] = [];
   let wrong = 0;
   let count = 0;
   for await (const mapped of readRows(file, settings)) {
@@ -92,6 +103,8 @@ async function checkRows(
       continue;
     }
     count += 1;
+    if (count <= MAX_KEPT) kept.push(mapped);
+    else kept.length = 0;
     const target = formatReference(mapped.target);
     const before = seen.add(target, formatReference(mapped.source));
     if (before === 'same') repeated.add(mapped.row.line);
@@ -103,14 +116,16 @@ async function checkRows(
     mistakes.push(...collisions.slice(0, MAX_SHOWN));
   }
   if (wrong > 0) throw inFile(settings.path, mistakes, wrong);
-  if (count === 0) throw inFile(settings.path, [noRows(settings)], 1);
-  return { count: count - repeated.size, repeated };
+  // A shard may be empty: with few repositories some are.
+  if (count === 0 && settings.shard === undefined)
+    throw inFile(settings.path, [noRows(settings)], 1);
+  return { count: count - repeated.size, repeated, kept: count <= MAX_KEPT ? kept : undefined };
 }
 
 /** Every row as it maps, or the mistake in it. */
 async function* readRows(
   file: FileHandle,
-  { path, map, namespace }: RowSettings,
+  { path, map, namespace, shard }: RowSettings,
 ): AsyncGenerator<MappedRow | RegistrySyncError, void, void> {
   let read: ((record: CsvRecord) => TagRow) | undefined;
   try {
@@ -119,7 +134,7 @@ async function* readRows(
         read = tagRowReader(record);
         continue;
       }
-      const mapped = mapRecord(record, read, { map, namespace });
+      const mapped = mapRecord(record, read, { map, namespace, shard });
       if (mapped !== undefined) yield mapped;
     }
   } catch (error) {
@@ -130,11 +145,12 @@ async function* readRows(
 function mapRecord(
   record: CsvRecord,
   read: (record: CsvRecord) => TagRow,
-  { map, namespace }: Pick<RowSettings, 'map' | 'namespace'>,
+  { map, namespace, shard }: Pick<RowSettings, 'map' | 'namespace' | 'shard'>,
 ): MappedRow | RegistrySyncError | undefined {
   try {
     const row = read(record);
     if (namespace !== undefined && row.namespace !== namespace) return undefined;
+    if (shard !== undefined && !isInShard(pathOf(row), shard)) return undefined;
     return { row, ...map(row) };
   } catch (error) {
     if (error instanceof RegistrySyncError) return error;

@@ -32,6 +32,8 @@ export interface SyncSettings {
   /** What `copy` takes of an image. */
   readonly selection: Selection;
   readonly jobs: number;
+  /** Whether another image would find something to do: else it would only take up memory. */
+  readonly hasRoom?: () => boolean;
   /** Copies what a tag stands for now, instead of the digest in the CSV. */
   readonly followMoved: boolean;
   /** Only says what would be copied. */
@@ -48,7 +50,8 @@ export function syncTags(
   rows: AsyncIterable<MappedRow>,
   settings: SyncSettings,
 ): AsyncGenerator<TagOutcome, void, void> {
-  return mapAsDone(until(settings.stopping, rows), settings.jobs, (row) => syncRow(row, settings));
+  const { stopping, jobs, hasRoom } = settings;
+  return mapAsDone(until(stopping, rows), jobs, (row) => syncRow(row, settings), hasRoom);
 }
 
 async function* until<T>(stopping: AbortSignal, items: AsyncIterable<T>): AsyncGenerator<T> {

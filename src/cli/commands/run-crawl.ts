@@ -11,6 +11,7 @@ import {
   namedRepository,
   readRepositories,
 } from '../../sync/repository-filter.ts';
+import { parseShard } from '../../sync/shard.ts';
 import { createTagFilter } from '../../sync/tag-filter.ts';
 import { REPOSITORY_COLUMNS, TAG_COLUMNS } from '../../sync/tag-row.ts';
 import type { Io, RunIo, Values } from '../command.ts';
@@ -44,6 +45,7 @@ export async function runCrawl(values: CrawlValues, io: RunIo): Promise<number> 
     wants,
     filter,
     latest: values.latest,
+    mayBeEmpty: values.shard !== undefined,
     skipPrivate: values['skip-private'],
     jobs: values.jobs,
     explain: values.explain ? explainTo(io) : () => {},
@@ -63,7 +65,8 @@ export async function runCrawl(values: CrawlValues, io: RunIo): Promise<number> 
 
 function repositoryOptions(values: CrawlValues) {
   const { namespace, repository, 'repository-regex': repositoryRegex } = values;
-  return { namespace, repository, repositoryRegex };
+  const shard = values.shard === undefined ? undefined : parseShard(values.shard);
+  return { namespace, repository, repositoryRegex, shard };
 }
 
 function tagOptions(values: CrawlValues) {

@@ -19,13 +19,18 @@ import {
   type Summary,
 } from '../../sync/report.ts';
 import { openRows, type RowFile } from '../../sync/rows.ts';
+import { parseShard } from '../../sync/shard.ts';
 import { syncTags, type SyncSettings, type TagOutcome } from '../../sync/sync.ts';
 import type { RunIo, Values } from '../command.ts';
 import { EXIT } from '../exit-code.ts';
 import { readAccess } from '../options/access.ts';
+import { readRate } from '../options/rate.ts';
 import { readRegistry } from '../options/registry-name.ts';
 import { connect, createRuntime, repositoriesOf, type Runtime } from '../runtime.ts';
 import type { SYNC_OPTIONS } from './sync-options.ts';
+
+/** Of requests: more than the fastest host begins while we look away. */
+const MAX_WAITING = 32;
 
 type SyncValues = Values<typeof SYNC_OPTIONS>;
 
@@ -51,7 +56,8 @@ export async function runSync(values: SyncValues, io: RunIo): Promise<number> {
   const selection = readSelection(values.platform);
   const runtime = await createRuntime(values, io);
   const path = values['tags-file'] ?? join(values.workdir, 'tags.csv');
-  await using rows = await openRows({ path, map, namespace: values.namespace });
+  const shard = values.shard === undefined ? undefined : parseShard(values.shard);
+  await using rows = await openRows({ path, map, namespace: values.namespace, shard });
   const clients = connectBoth(runtime, values, { source, target });
   const results = await ResultsFile.create(join(values.workdir, 'results.csv'), runtime.secrets);
   io.shutdown.graceMs = values['grace-period'] * 1000;
@@ -124,6 +130,7 @@ function settingsOf(
       referrers: values.referrers as Referrers,
     }),
     jobs: values.jobs,
+    hasRoom: () => clients.source.traffic.waiting + clients.target.traffic.waiting < MAX_WAITING,
     selection,
     followMoved: values['follow-moved'],
     dryRun: values['dry-run'],
@@ -147,6 +154,7 @@ function connectBoth(
     registry: source,
     access: readAccess(values, 'src-', values.authfile),
     variables: 'SOURCE',
+    bandwidth: readRate('bandwidth-limit', values['bandwidth-limit']),
     ...(source === target ? { sharedBlobs: to.blobs } : {}),
   });
   return { source: from, target: to };

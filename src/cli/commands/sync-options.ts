@@ -74,6 +74,11 @@ export const SYNC_OPTIONS = {
     group: WHAT,
     describe: 'seconds that running images are given after SIGTERM',
   },
+  'bandwidth-limit': {
+    type: 'string',
+    group: WHAT,
+    describe: 'read no faster than so many bytes per second, as in 20MB or 500kB',
+  },
   summary: { type: 'string', group: WHAT, describe: 'file for a summary in JSON' },
   ...RUN_OPTIONS,
   authfile: { type: 'string', describe: 'auth.json or config.json for both registries' },

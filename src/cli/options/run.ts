@@ -13,8 +13,17 @@ export const RUN_OPTIONS = {
     type: 'integer',
     min: 1,
     default: 256,
+    describe: 'connections per host, at most: how many are used goes by how fast the host answers',
+  },
+  'allow-private-host': {
+    type: 'strings',
     describe:
-      'connections per host, at most: how many are used goes by how fast the host answers',
+      'host that a public registry may lead to although it has a private address, as a token server or storage inside a network; ".example.com" for all below (repeatable)',
+  },
+  shard: {
+    type: 'string',
+    describe:
+      'I/N: only the repositories of this one of N equal shares (I from 0), as several machines share the work',
   },
   'retry-times': {
     type: 'integer',

@@ -111,17 +111,17 @@ describe('runBlobs, when something fails', () => {
   });
 
   it('gives the permit back when the source has no such blob', async () => {
-    const { from, plan, settings, transfers } = await prepare(IMAGE, 1);
+    const { from, plan, settings, permits } = await prepare(IMAGE, 1);
     from.blobs.clear();
 
     await rejects(runBlobs(plan, settings), { code: 'NOT_FOUND' });
     await quiet();
 
-    equal(transfers.activeCount, 0);
+    equal(permits.activeCount, 0);
   });
 
   it('gives the permit back when the bytes are wrong', async () => {
-    const { from, to, plan, settings, transfers } = await prepare(IMAGE, 1);
+    const { from, to, plan, settings, permits } = await prepare(IMAGE, 1);
     const [first] = plan.blobs;
     ok(first);
     from.blobs.set(first.digest, Buffer.alloc(first.size));
@@ -130,7 +130,7 @@ describe('runBlobs, when something fails', () => {
     await quiet();
 
     equal(to.blobs.has(first.digest), false);
-    equal(transfers.activeCount, 0);
+    equal(permits.activeCount, 0);
   });
 });
 

@@ -1,0 +1,10 @@
+/** The parts of undici that are imported by their files; undici itself declares them as a whole. */
+declare module 'undici/lib/dispatcher/agent.js' {
+  export { Agent as default } from 'undici';
+}
+declare module 'undici/lib/dispatcher/env-http-proxy-agent.js' {
+  export { EnvHttpProxyAgent as default } from 'undici';
+}
+declare module 'undici/lib/core/errors.js' {
+  export { errors as default } from 'undici';
+}
