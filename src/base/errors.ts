@@ -60,6 +60,13 @@ export function withName(error: unknown, name: string, details: ErrorDetails = {
   });
 }
 
+/** The same failure, knowing more. What is not a RegistrySyncError is a bug and passes unchanged. */
+export function withDetails(error: unknown, details: ErrorDetails): unknown {
+  if (!(error instanceof RegistrySyncError)) return error;
+  const { code, message, cause } = error;
+  return new RegistrySyncError(code, message, { cause, details: { ...error.details, ...details } });
+}
+
 /** Throws CANCELLED once `signal` is aborted. */
 export function throwIfAborted(signal: AbortSignal): void {
   if (signal.aborted) throw cancelled(signal);

@@ -23,8 +23,8 @@ export async function run(argv: readonly string[], io: Io, version: string): Pro
       io.stdout.write(`${parsed.text}\n`);
       return EXIT.ok;
     }
-    const run = await parsed.command.load();
-    return await run(parsed.values as never, { ...io, secrets });
+    const execute = await parsed.command.load();
+    return await execute(parsed.values as never, { ...io, secrets });
   } catch (error) {
     io.stderr.write(`${secrets.hide(describe(error))}\n`);
     return exitCodeOf(error);

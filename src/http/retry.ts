@@ -60,12 +60,7 @@ export function withRetry(context: RetryContext): Wrap {
     const repeatable = isWhole && request.once !== true;
     for (let attempt = 1; ; attempt += 1) {
       if (!pause.isOpen) await pause.pass(request.signal);
-      let outcome: Outcome;
-      try {
-        outcome = { response: await send(request) };
-      } catch (error) {
-        outcome = { error };
-      }
+      const outcome = await outcomeOf(send(request));
       if (!isBusy(outcome)) return settle(outcome);
       const asked = askedDelay(outcome.response, clock.now());
       if (asked !== undefined) {
@@ -82,6 +77,14 @@ export function withRetry(context: RetryContext): Wrap {
 }
 
 type Outcome = { readonly response?: HttpResponse; readonly error?: unknown };
+
+async function outcomeOf(sent: Promise<HttpResponse>): Promise<Outcome> {
+  try {
+    return { response: await sent };
+  } catch (error) {
+    return { error };
+  }
+}
 
 /** Certificates and names don't heal by waiting; all else of the network may. */
 const LASTING = /^(?:ENOTFOUND|ERR_TLS|CERT_|SELF_SIGNED|DEPTH_ZERO|UNABLE_TO_|EPROTO|ERR_SSL)/;
@@ -104,7 +107,9 @@ function factsOf({ method, url }: HttpRequest, { response, error }: Outcome): ob
 
 function askedDelay(response: HttpResponse | undefined, now: number): number | undefined {
   if (response === undefined || ![429, 503].includes(response.status)) return undefined;
-  return parseRetryAfter(header(response, 'retry-after'), now);
+  // A date is meant by the clock of the server, which may differ from ours.
+  const date = Date.parse(header(response, 'date') ?? '');
+  return parseRetryAfter(header(response, 'retry-after'), Number.isNaN(date) ? now : date);
 }
 
 async function tooLong(

@@ -10,7 +10,7 @@ import errors from 'undici/lib/core/errors.js';
 
 import { cancelled, RegistrySyncError } from '../base/errors.ts';
 import { redactUrl } from '../base/redact.ts';
-import { exchange, type Answer } from './exchange.ts';
+import { exchange, type Answer, type Body } from './exchange.ts';
 
 export type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
@@ -26,6 +26,11 @@ export interface HttpRequest {
   readonly url: URL;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Uint8Array | OpenedBody;
+  /**
+   * The answer is handed on when its body is here, or so many bytes of it and some: a body that breaks
+   * off is then a request that failed, and is repeated like one. Bytes.
+   */
+  readonly gather?: number;
   readonly signal: AbortSignal;
   /** Whoever asks has another way: a failure is not worth another try. */
   readonly once?: boolean;
@@ -98,7 +103,7 @@ export async function readBody(
 
 /** The innermost Send: one request on the wire, nothing followed and nothing repeated. */
 export function undiciSend(dispatcher: Dispatcher): Send {
-  return async ({ method, url, headers, body, signal }) => {
+  return async ({ method, url, headers, body, gather, signal }) => {
     if (signal.aborted) throw cancelled(signal);
     const opened = body === undefined ? undefined : await openBody(body);
     try {
@@ -111,12 +116,32 @@ export function undiciSend(dispatcher: Dispatcher): Send {
         // Else undici closes the connection after every HEAD.
         reset: false,
       };
-      return await exchange(dispatcher, request, signal);
+      const answer = await exchange(dispatcher, request, signal);
+      if (gather === undefined) return answer;
+      return { ...answer, body: await gathered(answer.body, gather) };
     } catch (error) {
       if (opened?.body instanceof Readable) opened.body.destroy();
       if (signal.aborted) throw cancelled(signal);
       throw asHttpError(error, `${method} ${redactUrl(url)}`);
     }
+  };
+}
+
+/** The body from memory. What is longer than `maxBytes` is cut behind that: its reader will refuse it. */
+async function gathered(body: Body, maxBytes: number): Promise<Body> {
+  if (body.isOver === true) return body;
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of body) {
+    chunks.push(chunk);
+    size += chunk.byteLength;
+    if (size > maxBytes) break; // leaving the loop destroys the stream
+  }
+  return {
+    destroy: () => chunks.splice(0),
+    async *[Symbol.asyncIterator]() {
+      yield* chunks.splice(0);
+    },
   };
 }
 

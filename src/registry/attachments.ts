@@ -58,15 +58,14 @@ export class AttachmentFinder {
   ): Promise<readonly Descriptor[] | undefined> {
     if (this.#asking !== undefined) await orAborted(this.#asking, signal);
     const asked = referrersByApi(this.#place, subject, signal);
-    if (this.#place.referrers.areKept === undefined) {
-      const ended = asked.then(
-        () => {},
-        () => {}, // whoever asked is told
-      );
-      this.#asking = ended;
-      void ended.then(() => (this.#asking = undefined));
-    }
+    if (this.#place.referrers.areKept === undefined) this.#asking ??= this.#ended(asked);
     return asked;
+  }
+
+  /** However it ends: whoever asked is told. */
+  async #ended(asked: Promise<unknown>): Promise<void> {
+    await Promise.allSettled([asked]);
+    this.#asking = undefined;
   }
 
   async #tagsOf(subject: Digest, signal: AbortSignal): Promise<readonly string[]> {
@@ -126,6 +125,7 @@ async function referrersByApi(
   const requestTo = (url: URL): RegistryRequest => ({
     method: 'GET',
     url: () => url,
+    gather: MAX_PAGE_BYTES,
     headers: { accept: OCI_INDEX },
     permission,
     // GHCR leads to a web page on another host.

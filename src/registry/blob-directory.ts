@@ -9,6 +9,7 @@
  */
 import { LRUCache } from 'lru-cache';
 
+import type { RegistrySyncError } from '../base/errors.ts';
 import type { Digest } from '../image/digest.ts';
 import { SelfLinks } from './self-links.ts';
 
@@ -26,6 +27,8 @@ export class Claim {
   readonly digest: Digest;
   readonly repository: string;
   readonly #directory: BlobDirectory;
+  /** Why an earlier claim could not bring the blob, when that holds for this one too. */
+  failure: RegistrySyncError | undefined;
 
   constructor(digest: Digest, repository: string, directory: BlobDirectory) {
     this.digest = digest;
@@ -78,6 +81,14 @@ export class BlobDirectory {
     if (left.length === 0) this.#queues.delete(claim.digest);
     else this.#queues.set(claim.digest, left);
     this.#wake(claim.digest);
+  }
+
+  /**
+   * A registry could not be moved to take or give the blob, however often it was asked. Those who wait
+   * now are told, else each would ask as often, one after another.
+   */
+  fail(claim: Claim, failure: RegistrySyncError): void {
+    for (const other of this.queueOf(claim.digest)) if (other !== claim) other.failure = failure;
   }
 
   /** Resolves when something about the blob has changed: it arrived somewhere, or the queue moved. */

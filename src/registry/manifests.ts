@@ -49,7 +49,12 @@ export async function headManifest(
   const size = Number(header(response, 'content-length') ?? Number.NaN);
   const mediaType = header(response, 'content-type')?.split(';')[0] ?? '';
   if (digest !== undefined) return { mediaType, digest, size: Number.isNaN(size) ? 0 : size };
-  return (await getManifest(place, reference, signal)).descriptor;
+  try {
+    return (await getManifest(place, reference, signal)).descriptor;
+  } catch (error) {
+    if (isError(error, 'NOT_FOUND')) return undefined; // a HEAD that says no digest may say too much
+    throw error;
+  }
 }
 
 /**
@@ -108,6 +113,7 @@ function requestFor(
     method,
     url: (origin) => endpoints.manifest(origin, path, reference),
     headers: { accept: ACCEPT_MANIFESTS },
+    gather: MAX_MANIFEST_BYTES,
     permission,
     signal,
   };

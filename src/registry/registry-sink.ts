@@ -45,6 +45,8 @@ export class RegistrySink implements AttachmentSink {
       else claim.release();
       return outcome;
     } catch (error) {
+      const isLasting = isError(error, 'UNAVAILABLE', 'RATE_LIMITED') && !signal.aborted;
+      if (isLasting && claim.isFirst) client.blobs.fail(claim, error);
       claim.release();
       throw error;
     }

@@ -42,6 +42,7 @@ export async function* listNames(
   const request = (url: RegistryRequest['url']): RegistryRequest => ({
     method: 'GET',
     url,
+    gather: MAX_PAGE_BYTES,
     permission,
     signal,
   });

@@ -132,7 +132,7 @@ export class TokenCache {
     for (const scope of scopes) url.searchParams.append('scope', scope);
     const authorization = basicAuthorization(credentials);
     const headers = authorization === undefined ? {} : { authorization };
-    return this.#send({ method: 'GET', url, headers, signal });
+    return this.#send({ method: 'GET', url, headers, gather: MAX_TOKEN_BYTES, signal });
   }
 
   #post({ realm, service, scopes }: TokenRequest, refreshToken: string, signal: AbortSignal) {
@@ -145,7 +145,8 @@ export class TokenCache {
     if (scopes.length > 0) form.set('scope', scopes.join(' '));
     const headers = { 'content-type': 'application/x-www-form-urlencoded' };
     const body = Buffer.from(form.toString());
-    return this.#send({ method: 'POST', url: realm, headers, body, signal });
+    const gather = MAX_TOKEN_BYTES;
+    return this.#send({ method: 'POST', url: realm, headers, body, gather, signal });
   }
 }
 

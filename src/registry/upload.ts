@@ -6,7 +6,13 @@
  * upload is POST, one PATCH with everything and an empty PUT, the form that every registry takes;
  * small blobs go with the PUT, which saves a request.
  */
-import { isError, isRetryable, RegistrySyncError, throwIfAborted } from '../base/errors.ts';
+import {
+  isError,
+  isRetryable,
+  RegistrySyncError,
+  throwIfAborted,
+  withDetails,
+} from '../base/errors.ts';
 import { orAborted } from '../base/on-abort.ts';
 import { resolveHop } from '../http/origin.ts';
 import { backoffMs } from '../http/retry.ts';
@@ -36,6 +42,7 @@ export async function putBlob(upload: Upload, claim: Claim): Promise<BlobOutcome
   const { blobs } = client;
   for (;;) {
     throwIfAborted(signal);
+    if (claim.failure !== undefined) throw claim.failure;
     if (blobs.holds(path, target.digest)) return 'present';
     const from = blobs.mountSource(target.digest, path);
     const isMine = claim.isFirst || from !== undefined || !blobs.mounts;
@@ -148,6 +155,7 @@ async function tryMount(
 async function send(upload: Upload, opened?: URL): Promise<BlobOutcome> {
   const { client, path, target, signal } = upload;
   let session = opened;
+  let damaged = 0;
   for (let attempt = 1; ; attempt += 1) {
     // Not tried here again: a request without a stream has been repeated as often as it may be.
     session ??= await startUpload(upload);
@@ -156,12 +164,17 @@ async function send(upload: Upload, opened?: URL): Promise<BlobOutcome> {
       break;
     } catch (error) {
       throwIfAborted(signal);
-      if (attempt > client.retry.times || !mayStartOver(error, attempt)) throw error;
-      const { message } = error as Error;
-      client.log.debug({ digest: target.digest, attempt, error: message }, 'upload starts over');
+      if (isError(error, 'CONTENT_MISMATCH')) damaged += 1;
+      const startsOver = attempt <= client.retry.times && mayStartOver(error, damaged);
+      if (!startsOver && !isUnclosed(error)) throw error;
       session = undefined;
-      await client.clock.sleep(backoffMs(client.retry, attempt), signal);
+      if (startsOver) {
+        const { message } = error as Error;
+        client.log.debug({ digest: target.digest, attempt, error: message }, 'upload starts over');
+        await client.clock.sleep(backoffMs(client.retry, attempt), signal);
+      }
       if (await isThere(upload)) break; // only the answer was lost
+      if (!startsOver) throw error;
     }
   }
   client.blobs.noteHeld(path, target.digest);
@@ -173,11 +186,16 @@ async function send(upload: Upload, opened?: URL): Promise<BlobOutcome> {
  * could not give has been tried often enough there, and who asks to come back later means it; wrong
  * bytes may have been damaged on the way, once.
  */
-function mayStartOver(error: unknown, attempt: number): boolean {
-  if (isError(error, 'CONTENT_MISMATCH')) return attempt === 1;
+function mayStartOver(error: unknown, damaged: number): boolean {
+  if (isError(error, 'CONTENT_MISMATCH')) return damaged === 1;
   if (!(error instanceof RegistrySyncError) || error.details.side === 'source') return false;
-  if (error.details.retryAfterMs !== undefined) return false;
+  if (error.details.retryAfterMs !== undefined || isUnclosed(error)) return false;
   return isRetryable(error) || error.details.status === 404 || error.details.status === 416;
+}
+
+/** What closes an upload has no stream: it has been repeated as often as it may be. */
+function isUnclosed(error: unknown): boolean {
+  return isRetryable(error) && (error as RegistrySyncError).details.closing === true;
 }
 
 async function startUpload(upload: Upload): Promise<URL> {
@@ -211,7 +229,11 @@ async function sendOnce(upload: Upload, session: URL): Promise<void> {
     url: () => closing(next, target),
     body: new Uint8Array(0),
   };
-  await discard(await client.expect([201], what, put));
+  try {
+    await discard(await client.expect([201], what, put));
+  } catch (error) {
+    throw withDetails(error, { closing: true });
+  }
 }
 
 /** Whatever the Location looks like, it is only added to. */

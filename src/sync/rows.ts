@@ -103,8 +103,7 @@ async function checkRows(file: FileHandle, settings: RowSettings): Promise<Check
       continue;
     }
     count += 1;
-    if (count <= MAX_KEPT) kept.push(mapped);
-    else kept.length = 0;
+    if (kept.push(mapped) > MAX_KEPT) kept.length = 0;
     const target = formatReference(mapped.target);
     const before = seen.add(target, formatReference(mapped.source));
     if (before === 'same') repeated.add(mapped.row.line);
@@ -116,10 +115,8 @@ async function checkRows(file: FileHandle, settings: RowSettings): Promise<Check
     mistakes.push(...collisions.slice(0, MAX_SHOWN));
   }
   if (wrong > 0) throw inFile(settings.path, mistakes, wrong);
-  // A shard may be empty: with few repositories some are.
-  if (count === 0 && settings.shard === undefined)
-    throw inFile(settings.path, [noRows(settings)], 1);
-  return { count: count - repeated.size, repeated, kept: count <= MAX_KEPT ? kept : undefined };
+  if (count === 0) checkEmpty(settings);
+  return { count: count - repeated.size, repeated, kept: kept.length === count ? kept : undefined };
 }
 
 /** Every row as it maps, or the mistake in it. */
@@ -195,10 +192,11 @@ async function findCollisions(
     });
 }
 
-function noRows({ namespace }: RowSettings): string {
-  return namespace === undefined
-    ? 'no rows'
-    : `no rows of the namespace ${JSON.stringify(namespace)}`;
+/** A shard may be empty: with few repositories some are. */
+function checkEmpty({ path, namespace, shard }: RowSettings): void {
+  if (shard !== undefined) return;
+  const what = namespace === undefined ? '' : ` of the namespace ${JSON.stringify(namespace)}`;
+  throw inFile(path, [`no rows${what}`], 1);
 }
 
 function inFile(path: string, mistakes: readonly string[], count: number): RegistrySyncError {

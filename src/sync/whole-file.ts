@@ -108,6 +108,8 @@ export function cannotWrite(path: string, cause: unknown): unknown {
 
 const HINTS: Readonly<Record<string, string>> = {
   ENOSPC: 'the disk is full',
+  EDQUOT: 'the quota of the disk is used up',
+  EFBIG: 'a file may not become so large here (ulimit -f)',
   EROFS: 'the file system is read-only',
   EACCES: 'permission denied',
   EPERM: 'permission denied',
