@@ -34,8 +34,9 @@ export interface RegistrySettings {
   readonly sharedBlobs?: BlobDirectory;
 }
 
-/** Of manifests that are kept in case another tag needs them. Bytes. */
+/** Of manifests that are kept in case another tag needs them; read, one takes five times its bytes. */
 const MAX_KEPT_BYTES = 16 * 1024 * 1024;
+const READ_FACTOR = 5;
 
 /** So long a registry that could not be reached is not asked again. Milliseconds. */
 const UNMET_MS = 30_000;
@@ -60,7 +61,7 @@ export class RegistryClient {
   /** Manifests that were read, by `path@digest`: tags on one digest need them once. */
   readonly manifests = new LRUCache<string, StoredManifest>({
     maxSize: MAX_KEPT_BYTES,
-    sizeCalculation: ({ bytes }) => bytes.byteLength + 1,
+    sizeCalculation: ({ bytes }) => READ_FACTOR * bytes.byteLength + 1,
   });
   /** Changes to lists of referrers that are kept under tags, by the tag's full name. */
   readonly attaching = new InTurn<string>();

@@ -30,7 +30,7 @@ import { connect, createRuntime, repositoriesOf, type Runtime } from '../runtime
 import type { SYNC_OPTIONS } from './sync-options.ts';
 
 /** Of requests: more than the fastest host begins while we look away. */
-const MAX_WAITING = 32;
+const MAX_WAITING = 8;
 
 type SyncValues = Values<typeof SYNC_OPTIONS>;
 

@@ -5,22 +5,36 @@ import { empty, type Reply } from './reply.ts';
 
 /** What goes wrong. */
 export type FaultEffect =
-  /** Answers this without doing what was asked. */
+  /** Answers this without doing what was asked; `afterRead`: once so many bytes of the body have come. */
   | {
       readonly status: number;
       readonly headers?: Readonly<Record<string, string>>;
       readonly body?: string;
+      readonly afterRead?: number;
     }
   /** Destroys the socket before answering; what was asked is not done. */
-  | { readonly reset: true }
-  /** Answers properly, but destroys the socket after so many bytes of the body. */
-  | { readonly cutAfter: number }
+  | { readonly reset: true; readonly afterRead?: number }
+  /** Does what was asked, but destroys the socket: before the answer, or within its head. */
+  | { readonly lose: 'answer' | 'half the head' }
+  /**
+   * Answers properly, but destroys the socket after so many bytes of the body. Without a
+   * Content-Length it is in chunks, of which the last is missing, or ends where the connection does.
+   */
+  | { readonly cutAfter: number; readonly framing?: 'chunked' | 'close' }
+  /** Answers properly, but sends no more after so many bytes of the body; the socket stays open. */
+  | { readonly stallAfter: number }
+  /** Answers properly, but the Content-Length is so much too large, and the connection ends; or too small. */
+  | { readonly lengthOff: number }
+  /** Answers properly, but so many bytes of the body at a time, with a pause before each. */
+  | { readonly trickle: number; readonly pauseMs: number }
   /** Flips a bit of the body's first or last byte, or makes it a byte shorter or longer. */
   | { readonly corrupt: 'first' | 'last' | 'short' | 'long' }
   /** Answers properly, but later. */
   | { readonly delayMs: number }
   /** Answers 307 to there without doing what was asked. */
   | { readonly redirect: string }
+  /** Answers 307 to the same path at this origin without doing what was asked. */
+  | { readonly elsewhere: string }
   /** Answers properly, but with this Docker-Content-Digest. */
   | { readonly digestHeader: string }
   /** Never answers; the socket stays open until the client or `close` ends it. */
@@ -71,7 +85,8 @@ export class FaultPlan {
 }
 
 /** The answer given instead of doing what was asked. */
-export function insteadOf(effect: FaultEffect): Reply | undefined {
+export function insteadOf(effect: FaultEffect, path: string): Reply | undefined {
+  if ('elsewhere' in effect) return empty(307, { Location: new URL(path, effect.elsewhere).href });
   if ('redirect' in effect) return empty(307, { Location: effect.redirect });
   if (!('status' in effect)) return undefined;
   const { status, headers = {}, body = '' } = effect;

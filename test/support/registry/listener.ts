@@ -122,13 +122,20 @@ async function serveAmiss(
   effect: FaultEffect,
 ): Promise<void> {
   if ('stall' in effect) return;
+  if ('afterRead' in effect) await readSome(serving, effect.afterRead ?? 0);
   if ('reset' in effect) {
     serving.request.socket.destroy();
     return;
   }
   if ('delayMs' in effect) await sleep(effect.delayMs, undefined, { ref: false });
-  const reply = insteadOf(effect) ?? (await handle());
+  const reply = insteadOf(effect, serving.entry.path) ?? (await handle());
   await send(spoiled(reply, effect), serving, effect);
+}
+
+/** Reads the request's body until so many bytes of it have come. */
+async function readSome({ request, entry }: Serving, bytes: number): Promise<void> {
+  const body = counted(request, entry);
+  while (entry.bytesIn < bytes && (await body.next()).done !== true);
 }
 
 /** Tells the client of a bug in the handler, unless it is only that the client has gone. */
@@ -142,18 +149,73 @@ async function confess(error: Error, serving: Serving): Promise<void> {
 async function send(reply: Reply, serving: Serving, effect?: FaultEffect): Promise<void> {
   const { response, entry } = serving;
   const { status, headers = {}, body } = reply;
-  const length = body && { 'Content-Length': String(body.length) };
   entry.status = status;
-  response.writeHead(status, { ...headers, ...length });
-  if (body === undefined || entry.method === 'HEAD') {
+  if (effect && 'lose' in effect) {
+    lose(serving, effect.lose);
+    return;
+  }
+  response.writeHead(status, { ...headers, ...framing(body, response, effect) });
+  if ((body === undefined && !isAboutBody(effect)) || entry.method === 'HEAD') {
     response.end();
     return;
   }
-  if (effect && 'cutAfter' in effect) {
-    cut(body.subarray(0, effect.cutAfter), serving);
-    return;
+  if (effect && isAboutBody(effect)) await sendAmiss(body ?? Buffer.alloc(0), serving, effect);
+  else await pipeline(Readable.from(slices(body ?? Buffer.alloc(0), entry)), response);
+}
+
+type BodyEffect = Extract<
+  FaultEffect,
+  { cutAfter: number } | { stallAfter: number } | { lengthOff: number } | { trickle: number }
+>;
+
+function isAboutBody(effect: FaultEffect | undefined): effect is BodyEffect {
+  const names = ['cutAfter', 'stallAfter', 'lengthOff', 'trickle'];
+  return effect !== undefined && names.some((name) => name in effect);
+}
+
+/** How the client is to know where the body ends. */
+function framing(
+  body: Buffer | undefined,
+  response: ServerResponse,
+  effect: FaultEffect | undefined,
+): Record<string, string> {
+  if (effect && 'framing' in effect) {
+    response.shouldKeepAlive = effect.framing === 'chunked';
+    response.useChunkedEncodingByDefault = effect.framing === 'chunked';
+    return {};
   }
-  await pipeline(Readable.from(slices(body, entry)), response);
+  if (effect && 'lengthOff' in effect) {
+    return { 'Content-Length': String(Math.max(0, (body?.length ?? 0) + effect.lengthOff)) };
+  }
+  return body === undefined ? {} : { 'Content-Length': String(body.length) };
+}
+
+async function sendAmiss(body: Buffer, serving: Serving, effect: BodyEffect): Promise<void> {
+  const { response, entry } = serving;
+  if ('cutAfter' in effect) {
+    cut(body.subarray(0, effect.cutAfter), serving);
+  } else if ('stallAfter' in effect) {
+    entry.bytesOut += Math.min(body.length, effect.stallAfter);
+    response.flushHeaders();
+    response.write(body.subarray(0, effect.stallAfter));
+  } else if ('lengthOff' in effect) {
+    cut(body, serving);
+  } else {
+    response.flushHeaders();
+    for (let at = 0; at < body.length; at += effect.trickle) {
+      await sleep(effect.pauseMs, undefined, { ref: false });
+      response.write(body.subarray(at, at + effect.trickle));
+      entry.bytesOut = Math.min(body.length, at + effect.trickle);
+    }
+    response.end();
+  }
+}
+
+/** Ends the connection instead of answering, or in the midst of a header. */
+function lose({ response }: Serving, what: 'answer' | 'half the head'): void {
+  const { socket } = response;
+  if (what === 'half the head') socket?.write('HTTP/1.1 200 OK\r\nContent-Ty');
+  socket?.destroySoon();
 }
 
 /** Writes the head and `part` of the body, then ends the connection. */
