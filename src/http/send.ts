@@ -27,7 +27,7 @@ export interface HttpRequest {
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Uint8Array | OpenedBody;
   /**
-   * The answer is handed on when its body is here, or so many bytes of it and some: a body that breaks
+   * A 200 is handed on when its body is here, or so many bytes of it and some: a body that breaks
    * off is then a request that failed, and is repeated like one. Bytes.
    */
   readonly gather?: number;
@@ -117,7 +117,7 @@ export function undiciSend(dispatcher: Dispatcher): Send {
         reset: false,
       };
       const answer = await exchange(dispatcher, request, signal);
-      if (gather === undefined) return answer;
+      if (gather === undefined || answer.status !== 200) return answer;
       return { ...answer, body: await gathered(answer.body, gather) };
     } catch (error) {
       if (opened?.body instanceof Readable) opened.body.destroy();

@@ -151,14 +151,17 @@ export class RegistryClient {
   async #pingEither(signal: AbortSignal): Promise<Authorizer> {
     const host = hostOf(this.registry);
     if (!this.#settings.allowHttp) return this.#pingAt(`https://${host}`, { signal });
-    try {
-      return await this.#pingAt(`https://${host}`, { signal, once: true });
-    } catch (error) {
-      if (!isError(error, 'UNAVAILABLE')) throw error;
-      const scheme = speaksNoTls(error, host) ? 'http' : 'https';
-      this.log.debug({ registry: this.registry, error: error.message }, `trying ${scheme}`);
-      return this.#pingAt(`${scheme}://${host}`, { signal });
+    // Not repeated at first: a server without TLS may just hang up.
+    for (const once of [true, false]) {
+      try {
+        return await this.#pingAt(`https://${host}`, { signal, once });
+      } catch (error) {
+        if (speaksNoTls(error, host)) break;
+        if (!once || !isError(error, 'UNAVAILABLE')) throw error;
+      }
     }
+    this.log.debug({ registry: this.registry }, 'no TLS, trying plain http');
+    return this.#pingAt(`http://${host}`, { signal });
   }
 
   async #pingAt(origin: string, how: Pick<HttpRequest, 'signal' | 'once'>): Promise<Authorizer> {

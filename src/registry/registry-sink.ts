@@ -45,8 +45,11 @@ export class RegistrySink implements AttachmentSink {
       else claim.release();
       return outcome;
     } catch (error) {
+      // What the source could not give here it may give from another repository.
       const isLasting = isError(error, 'UNAVAILABLE', 'RATE_LIMITED') && !signal.aborted;
-      if (isLasting && claim.isFirst) client.blobs.fail(claim, error);
+      if (isLasting && error.details.side !== 'source' && claim.isFirst) {
+        client.blobs.fail(claim, error);
+      }
       claim.release();
       throw error;
     }

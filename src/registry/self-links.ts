@@ -8,6 +8,7 @@
  */
 export class SelfLinks {
   #work: boolean | undefined;
+  #tries = 0;
   #learning: Promise<void> | undefined;
 
   /** `undefined` until it was learnt. */
@@ -25,12 +26,13 @@ export class SelfLinks {
   }
 
   /** Runs a try, which finds out on the way; one at a time is for the callers to see to. */
-  async learn<T>(run: () => Promise<{ outcome: T; work: boolean }>): Promise<T> {
+  async learn<T>(run: () => Promise<{ outcome: T; work: boolean | undefined }>): Promise<T> {
     let end = (): void => {};
     this.#learning = new Promise((resolve) => (end = resolve));
     try {
       const { outcome, work } = await run();
-      this.#work = work;
+      this.#tries += 1;
+      this.#work = work ?? (this.#tries < MAX_TRIES ? undefined : false);
       return outcome;
     } finally {
       this.#learning = undefined;
@@ -38,3 +40,6 @@ export class SelfLinks {
     }
   }
 }
+
+/** More mishaps than that are the registry's way. */
+const MAX_TRIES = 3;

@@ -79,9 +79,10 @@ async function askAndBring(upload: Upload, from: string | undefined): Promise<Bl
 }
 
 /** Of a blob that is there. An upload that is opened instead is not needed. */
-async function linksToItself(upload: Upload): Promise<boolean> {
+async function linksToItself(upload: Upload): Promise<boolean | undefined> {
   const { client, path, signal } = upload;
   const { mounted, session } = await tryMount(upload, path);
+  if (!mounted && session === undefined) return undefined; // a mishap says nothing
   if (session !== undefined && session.origin === client.origin) {
     try {
       const url = (): URL => session;
@@ -195,7 +196,7 @@ function mayStartOver(error: unknown, damaged: number): boolean {
 
 /** What closes an upload has no stream: it has been repeated as often as it may be. */
 function isUnclosed(error: unknown): boolean {
-  return isRetryable(error) && (error as RegistrySyncError).details.closing === true;
+  return isError(error, 'UNAVAILABLE', 'RATE_LIMITED') && error.details.closing === true;
 }
 
 async function startUpload(upload: Upload): Promise<URL> {

@@ -1,7 +1,6 @@
 /** A sync in the process, between two emulated registries that want tokens: two rows, of which one can meet faults. */
 import { equal, ok } from 'node:assert/strict';
 
-
 import { createTransfers } from '../../src/copy/run.ts';
 import { createCopier } from '../../src/copy/copier.ts';
 import { ALL } from '../../src/copy/select.ts';

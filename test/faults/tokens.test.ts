@@ -59,7 +59,7 @@ const refused = (requests: readonly RequestRecord[]): RequestRecord[] =>
 
 for (const [side, count] of [
   ['source', 20],
-  ['target', 36],
+  ['target', 28],
 ] as const) {
   describe(`all tokens of the ${side} end`, { concurrency: 4 }, () => {
     for (let nth = 2; nth <= count; nth += 1) {
@@ -154,7 +154,9 @@ describe('a token whose time ends during an upload', () => {
 
     await expectWell(scene);
 
-    deepEqual(refused(scene.target.requests), []);
+    // A question that was on its way when the time jumped may be refused, and is asked again.
+    const sending = refused(scene.target.requests).filter(({ method }) => method !== 'POST');
+    deepEqual(sending, []);
     const used = scene.net.sent
       .filter(({ method, url }) => method === 'PATCH' || url.href.includes(LARGE.digest))
       .filter(({ method }) => method === 'PATCH' || method === 'PUT');

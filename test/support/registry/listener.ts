@@ -54,12 +54,20 @@ export interface ListenerOptions {
   /** Waited before each request is handled. */
   readonly latencyMs?: number | undefined;
   readonly faults?: FaultPlan | undefined;
+  readonly onRequest?: OnRequest | undefined;
+  /** How long an idle connection is kept; longer than any test unless given. */
+  readonly keepAliveMs?: number | undefined;
 }
+
+/** Sees each request as it arrives; what it returns befalls the request, and then no other fault. */
+export type OnRequest = (request: RequestRecord) => FaultEffect | undefined;
 
 export interface Listener {
   /** Ends in a slash. */
   readonly url: URL;
   readonly requests: RequestRecord[];
+  /** How many connections are open. */
+  openConnections(): number;
   /** Stops listening and cuts all connections. */
   close(): Promise<void>;
 }
@@ -73,12 +81,17 @@ const KEEP_ALIVE_MS = 60_000; // longer than any test: no idle socket dies under
 export async function listen(handle: Handler, options: ListenerOptions = {}): Promise<Listener> {
   const requests: Entry[] = [];
   const server = options.tls ? createTlsServer(options.tls) : createServer();
-  server.keepAliveTimeout = KEEP_ALIVE_MS;
+  server.keepAliveTimeout = options.keepAliveMs ?? KEEP_ALIVE_MS;
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   const url = new URL(`${options.tls ? 'https' : 'http'}://127.0.0.1:${port}/`);
 
+  let open = 0;
+  server.on('connection', (socket) => {
+    open += 1;
+    socket.once('close', () => (open -= 1));
+  });
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     const { method = '', url: path = '/', headers } = request;
     const entry: Entry = { method, path, status: 0, headers, bytesIn: 0, bytesOut: 0 };
@@ -93,7 +106,7 @@ export async function listen(handle: Handler, options: ListenerOptions = {}): Pr
     server.closeAllConnections();
     await closed;
   }
-  return { url, requests, close };
+  return { url, requests, openConnections: () => open, close };
 }
 
 /** Everything that belongs to one request. */
@@ -106,7 +119,7 @@ interface Serving {
 
 async function serve(handle: () => Reply | Promise<Reply>, serving: Serving): Promise<void> {
   const { entry, options } = serving;
-  const effect = options.faults?.next(entry.method, entry.path);
+  const effect = options.onRequest?.(entry) ?? options.faults?.next(entry.method, entry.path);
   try {
     if (options.latencyMs) await sleep(options.latencyMs);
     if (effect === undefined) await send(await handle(), serving);

@@ -9,7 +9,13 @@ import { storageHandler } from './blobs.ts';
 import type { Behaviour, RegistryState } from './endpoint.ts';
 import { FaultPlan, type Fault } from './faults.ts';
 import { createGuard, type Guard } from './guard.ts';
-import { listen, type Handler, type RequestRecord, type TlsKeys } from './listener.ts';
+import {
+  listen,
+  type Handler,
+  type OnRequest,
+  type RequestRecord,
+  type TlsKeys,
+} from './listener.ts';
 import { refusal, type Reply } from './reply.ts';
 import { notFound, routeOf, type Route } from './routes.ts';
 import { scopesFor } from './scopes.ts';
@@ -51,6 +57,10 @@ export interface RegistryOptions {
    */
   readonly missingDetail?: 'object' | 'string';
   readonly faults?: readonly Fault[];
+  /** For faults that can't be data: drawn by lot, or none but the death of the client. */
+  readonly onRequest?: OnRequest;
+  /** How long an idle connection is kept. */
+  readonly keepAliveMs?: number;
 }
 
 export interface Registry {
@@ -67,6 +77,8 @@ export interface Registry {
   readonly store: Store;
   /** How many uploads were started and neither finished nor cancelled. */
   pendingUploads(): number;
+  /** How many connections to `url` are open. */
+  openConnections(): number;
   /** Replaces the faults still to come, which hold for the registry and for its blob storage. */
   setFaults(faults: readonly Fault[]): void;
   /** Forgets the requests, of all three kinds. */
@@ -77,17 +89,18 @@ export interface Registry {
 
 /** Starts a registry on a free port of 127.0.0.1. */
 export async function startRegistry(options: RegistryOptions = {}): Promise<Registry> {
-  const { store = createStore(), tls, latencyMs } = options;
+  const { store = createStore(), tls, latencyMs, onRequest, keepAliveMs } = options;
   const faults = new FaultPlan();
   faults.set(options.faults ?? []);
   const guard = createGuard(options.auth);
+  const listening = { tls, latencyMs, faults, onRequest, keepAliveMs };
   const storage = options.redirectBlobs
-    ? await listen(storageHandler(store), { tls, latencyMs, faults })
+    ? await listen(storageHandler(store), listening)
     : undefined;
   const uploads = new Uploads();
   const state = { store, uploads, behaviour: behaviourOf(options), storage: storage?.url };
   const handler = handlerOf(state, guard, options.omitDigestHeader ?? false);
-  const { url, requests, close } = await listen(handler, { tls, latencyMs, faults });
+  const { url, requests, openConnections, close } = await listen(handler, listening);
   const storageRequests = storage?.requests ?? [];
   const tokenRequests = guard.tokens?.tokenRequests ?? [];
   return {
@@ -98,6 +111,7 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Regi
     tokenRequests,
     store,
     pendingUploads: () => uploads.count,
+    openConnections,
     setFaults: (planned) => faults.set(planned),
     resetRequests() {
       for (const list of [requests, storageRequests, tokenRequests]) list.length = 0;

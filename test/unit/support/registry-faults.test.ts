@@ -90,3 +90,43 @@ describe('faults of the body', () => {
     equal(digestOf(Buffer.from(await (await ask()).arrayBuffer())), root.digest);
   });
 });
+
+describe('a watcher of requests', () => {
+  it('sees each as it arrives, and may spoil it', async () => {
+    const seen: string[] = [];
+    const watched = await startRegistry({
+      onRequest({ method, path, status }) {
+        seen.push(`${method} ${path} ${status}`);
+        return seen.length === 2 ? { status: 503 } : undefined;
+      },
+      faults: [{ match: {}, skip: 1, effect: { status: 500 } }],
+    });
+    const statuses: number[] = [];
+    for (let times = 0; times < 3; times++) {
+      statuses.push((await fetch(new URL('/v2/', watched.url))).status);
+    }
+    await watched.close();
+
+    deepEqual(statuses, [200, 503, 500]);
+    deepEqual(
+      seen,
+      Array.from({ length: 3 }, () => 'GET /v2/ 0'),
+    );
+  });
+
+  it('knows the open connections', async () => {
+    const watched = await startRegistry();
+    equal(watched.openConnections(), 0);
+    await (await fetch(new URL('/v2/', watched.url))).text();
+    equal(watched.openConnections(), 1);
+    await watched.close();
+    while (watched.openConnections() > 0) await new Promise((wake) => setTimeout(wake, 5));
+  });
+
+  it('closes idle connections when it is told to', async () => {
+    const watched = await startRegistry({ keepAliveMs: 1 });
+    await (await fetch(new URL('/v2/', watched.url))).text();
+    while (watched.openConnections() > 0) await new Promise((wake) => setTimeout(wake, 20));
+    await watched.close();
+  });
+});

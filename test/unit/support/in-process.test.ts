@@ -1,0 +1,13 @@
+import { deepEqual, match } from 'node:assert/strict';
+import { it } from 'node:test';
+
+import { runHere } from '../../support/in-process.ts';
+
+it('runs the command line here, to its exit code and its words', async () => {
+  const { code, stdout, stderr } = await runHere(['--version']);
+  deepEqual([code, stdout, stderr], [0, '0.0.0\n', '']);
+
+  const wrong = await runHere(['crawl', '--jbos', '3']);
+  deepEqual([wrong.code, wrong.stdout], [1, '']);
+  match(wrong.stderr, /unknown option --jbos/);
+});
