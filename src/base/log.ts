@@ -23,8 +23,16 @@ export interface LogSettings {
 export async function createLog({ level, format, secrets, write }: LogSettings): Promise<Log> {
   const options = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime };
   const plain = (line: string): void => write(secrets.hide(line));
+  // Before it is quoted, perhaps twice: then it looks otherwise than all the forms that are known.
+  const hidden = (fields: Record<string, unknown>): Record<string, unknown> =>
+    Object.fromEntries(
+      Object.entries(fields).map(([name, value]) => [
+        name,
+        typeof value === 'string' ? secrets.hide(value) : value,
+      ]),
+    );
   if (format === 'json') {
-    const formatters = { level: (label: string) => ({ level: label }) };
+    const formatters = { level: (label: string) => ({ level: label }), log: hidden };
     return pino({ ...options, formatters }, { write: plain });
   }
   const { default: pinoPretty } = await import('pino-pretty');
@@ -34,7 +42,10 @@ export async function createLog({ level, format, secrets, write }: LogSettings):
     hideObject: true,
     messageFormat: (fields, messageKey) => sentence(fields, messageKey),
   });
-  return pino(options, { write: (line) => plain(pretty(line) ?? line) });
+  return pino(
+    { ...options, formatters: { log: hidden } },
+    { write: (line) => plain(pretty(line) ?? line) },
+  );
 }
 
 /** A message and its facts on one line: `image copied target=r.test/a:1 bytes=12`. */
@@ -48,7 +59,11 @@ function sentence(fields: Readonly<Record<string, unknown>>, messageKey: string)
 function fact(value: unknown): string {
   const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
   // Control characters too: what a server says must not steer a terminal.
-  return /[\s"=\p{Cc}]/u.test(text) && typeof value === 'string' ? JSON.stringify(text) : text;
+  const quoted =
+    /[\s"=\p{Cc}]/u.test(text) && typeof value === 'string' ? JSON.stringify(text) : text;
+  // JSON leaves those of Latin 1 as they are.
+  // oxlint-disable-next-line no-control-regex
+  return quoted.replaceAll(/[\u007f-\u009f]/g, ' ');
 }
 
 /** A log that says nothing, for callers that need none. */

@@ -13,6 +13,10 @@ const PLAIN_PARAMETERS = new Set(
 );
 
 const HIDDEN = '***';
+/** Tokens of a run over many repositories: what a server quotes is one of the last. */
+const MAX_PASSING = 50;
+/** Less of a secret helps nobody. */
+const MIN_BEGINNING = 4;
 const TOKEN_SHAPES: readonly [RegExp, string][] = [
   [/\b(Bearer|Basic)\s+[\w.~+/=-]{6,}/gi, `$1 ${HIDDEN}`],
   [/\beyJ[\w-]{6,}\.[\w-]+\.[\w-]*/g, HIDDEN], // JSON Web Token
@@ -34,6 +38,7 @@ export function redactUrl(url: URL): string {
 /** The secrets of one run. */
 export class Secrets {
   readonly #values = new Set<string>();
+  readonly #passing: string[] = [];
 
   /** Remembers a secret, and the forms in which it travels. Very short ones would hide ordinary text. */
   add(secret: string): void {
@@ -43,13 +48,35 @@ export class Secrets {
     this.#values.add(JSON.stringify(secret).slice(1, -1));
   }
 
+  /** Remembers a secret that will soon be none, and forgets the oldest of these when there are many. */
+  addPassing(secret: string): void {
+    if (secret.length < 4 || this.#passing.includes(secret)) return;
+    this.#passing.push(secret);
+    if (this.#passing.length > MAX_PASSING) this.#passing.shift();
+  }
+
   /** `text` with every known secret and everything of a token's shape replaced by `***`. */
   hide(text: string): string {
     let shown = text;
     // The longest first: else a secret that begins like another would show its end.
-    const values = [...this.#values].toSorted((a, b) => b.length - a.length);
-    for (const value of values) shown = shown.replaceAll(value, HIDDEN);
+    const values = [...this.#values, ...this.#passing].toSorted((a, b) => b.length - a.length);
+    for (const value of values) shown = withoutCut(shown.replaceAll(value, HIDDEN), value);
     for (const [shape, replacement] of TOKEN_SHAPES) shown = shown.replaceAll(shape, replacement);
     return shown;
   }
+}
+
+/** Quotations are cut (`abc…`), perhaps in the middle of a secret. */
+function withoutCut(text: string, secret: string): string {
+  let shown = text;
+  for (let at = shown.indexOf('…'); at >= 0; at = shown.indexOf('…', at + 1)) {
+    const before = shown.slice(Math.max(0, at - secret.length), at);
+    for (let length = before.length; length >= MIN_BEGINNING; length -= 1) {
+      if (!before.endsWith(secret.slice(0, length))) continue;
+      shown = `${shown.slice(0, at - length)}${HIDDEN}${shown.slice(at)}`;
+      at += HIDDEN.length - length;
+      break;
+    }
+  }
+  return shown;
 }

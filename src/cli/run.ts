@@ -26,7 +26,9 @@ export async function run(argv: readonly string[], io: Io, version: string): Pro
     const execute = await parsed.command.load();
     return await execute(parsed.values as never, { ...io, secrets });
   } catch (error) {
-    io.stderr.write(`${secrets.hide(describe(error))}\n`);
+    // oxlint-disable-next-line no-control-regex
+    const text = describe(error).replaceAll(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/g, ' ');
+    io.stderr.write(`${secrets.hide(text)}\n`);
     return exitCodeOf(error);
   }
 }

@@ -96,6 +96,7 @@ export function connect(runtime: Runtime, side: Side): RegistryClient {
     traffic,
     clock: systemClock,
     log,
+    hide: (secret) => secrets.addPassing(secret),
     ...(sharedBlobs === undefined ? {} : { sharedBlobs }),
   });
 }

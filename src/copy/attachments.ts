@@ -21,6 +21,7 @@ export type CopyAttachment<T> = (pair: {
   readonly source: ImageSource;
   readonly sink: ImageSink;
   readonly expected?: Digest;
+  readonly subject?: Digest;
 }) => Promise<T>;
 
 /** What is attached to `subjects` at the source; those that have nothing are left out. */
@@ -51,8 +52,9 @@ export async function copyAttachments<T>(
       const named = async (reference: string, expected?: Digest): Promise<T[]> => {
         const pair = { source: source.sibling(reference), sink: sink.sibling(reference) };
         try {
-          return [await copy(expected === undefined ? pair : { ...pair, expected })];
+          return [await copy(expected === undefined ? pair : { ...pair, expected, subject })];
         } catch (error) {
+          if (isUnrelated(error)) return [];
           if (isGone(error, expected === undefined || index !== undefined)) return [];
           throw withName(error, `attached to ${subject}`, { attachedTo: subject });
         }
@@ -68,6 +70,11 @@ export async function copyAttachments<T>(
     }),
   );
   return copied.flat();
+}
+
+/** What is not about the image is not attached to it, whoever says so. */
+function isUnrelated(error: unknown): boolean {
+  return isError(error, 'PROTOCOL') && error.details.unrelated === true;
 }
 
 /**

@@ -2,6 +2,7 @@
 import { bothEnded } from '../base/concurrent.ts';
 import { isError, RegistrySyncError, throwIfAborted } from '../base/errors.ts';
 import type { Digest } from '../image/digest.ts';
+import type { StoredManifest } from '../image/manifest.ts';
 import {
   hasAttachments,
   takesAttachments,
@@ -28,6 +29,8 @@ export interface CopyRequest {
   readonly sink: ImageSink;
   /** The digest that the CSV promised: the source is asked for nothing else. */
   readonly expected?: Digest;
+  /** What the source says it is attached to. */
+  readonly subject?: Digest;
   /** The sink is opened by a digest: whatever is put there is visible at once. */
   readonly untagged?: boolean;
   readonly signal: AbortSignal;
@@ -50,15 +53,25 @@ const NOTHING: BlobTotals = {
 /** Attached to an image, attached to what is attached to it, …: signatures of SBOMs are real, more is not. */
 const MAX_ATTACHMENT_DEPTH = 3;
 
+/** Attached to one image, at all levels: more is an attack or an accident (CVE-2024-29902). */
+const MAX_ATTACHED = 2000;
+
+/** How far a copy is from the image that was asked for, and what may still be attached to that. */
+interface Level {
+  readonly depth: number;
+  readonly budget: { left: number };
+}
+
 /** Copies images; all copies of one copier share its limit of transfers. */
 export function createCopier(settings: CopySettings): Copy {
-  return async (request) => copyAtDepth(request, settings, 0);
+  return async (request) =>
+    copyAtDepth(request, settings, { depth: 0, budget: { left: MAX_ATTACHED } });
 }
 
 async function copyAtDepth(
   request: CopyRequest,
   settings: CopySettings,
-  depth: number,
+  level: Level,
 ): Promise<CopyResult> {
   const { source, sink, signal } = request;
   const [there, wanted] = await bothEnded(
@@ -71,24 +84,32 @@ async function copyAtDepth(
   const stored = await onSide('source', source, () =>
     source.manifest(isSame ? wanted : (request.expected ?? 'root'), signal),
   );
+  checkSubject(request, stored);
   // A tag that has moved since its HEAD is copied as it is now.
   const { digest } = stored.descriptor;
   const root = await onSide('source', source, async () =>
-    isSame ? stored : selectFrom(stored, depth === 0 ? settings.selection : ALL),
+    isSame ? stored : selectFrom(stored, level.depth === 0 ? settings.selection : ALL),
   );
   const isThere = there?.digest === root.descriptor.digest;
   if (isThere && settings.referrers !== 'recheck') return { ...unchanged, digest };
   const plan = await onSide('source', source, () => planCopy(source, root, signal));
   if (!isThere) {
-    const totals = await healOnce(() => run(plan, request, settings, depth));
+    const totals = await healOnce(() => run(plan, request, settings, level));
     return { outcome: 'copied', digest, ...totals };
   }
   // What was attached to the image after it was copied.
   const totals = await onSide('target', sink, async () => {
-    const found = await findAttached(plan, request, settings, depth);
-    return copyAttached(found, request, settings, depth);
+    const found = await findAttached(plan, request, settings, level);
+    return copyAttached(found, request, settings, level);
   });
   return { outcome: totals.images > 0 ? 'copied' : 'unchanged', digest, ...totals };
+}
+
+/** A list of referrers is the registry's word; what is attached says itself to what. */
+function checkSubject({ subject }: CopyRequest, { manifest }: StoredManifest): void {
+  if (subject === undefined || manifest.subject?.digest === subject) return;
+  const message = `is listed as attached to ${subject}, but is not about it`;
+  throw new RegistrySyncError('PROTOCOL', message, { details: { unrelated: true } });
 }
 
 async function wantedDigest({ source, expected, signal }: CopyRequest): Promise<Digest> {
@@ -107,13 +128,13 @@ async function run(
   plan: CopyPlan,
   request: CopyRequest,
   settings: CopySettings,
-  depth: number,
+  level: Level,
 ): Promise<BlobTotals> {
   const { source, sink, signal } = request;
   const { transfers } = settings;
   return onSide('target', sink, async () => {
-    const found = await findAttached(plan, request, settings, depth);
-    const attach = () => copyAttached(found, request, settings, depth);
+    const found = await findAttached(plan, request, settings, level);
+    const attach = () => copyAttached(found, request, settings, level);
     // Before its own blobs or after its own manifests, never between: an image that holds blobs
     // which others wait for must not wait for others itself.
     const before = request.untagged === true ? await attach() : NOTHING;
@@ -136,12 +157,20 @@ async function findAttached(
   { children, root }: CopyPlan,
   { source, sink, signal }: CopyRequest,
   settings: CopySettings,
-  depth: number,
+  level: Level,
 ): Promise<Attached[]> {
-  if (settings.referrers === 'none' || depth >= MAX_ATTACHMENT_DEPTH) return [];
+  if (settings.referrers === 'none' || level.depth >= MAX_ATTACHMENT_DEPTH) return [];
   if (!hasAttachments(source) || !takesAttachments(sink)) return [];
   const subjects = [...children.flat(), root].map(({ descriptor }) => descriptor.digest);
-  return findAttachments(source, subjects, signal);
+  const found = await findAttachments(source, subjects, signal);
+  const { budget } = level;
+  budget.left -= found.reduce(
+    (all, { referrers, tags }) => all + referrers.length + tags.length,
+    0,
+  );
+  if (budget.left >= 0) return found;
+  const message = `more than ${MAX_ATTACHED} things are attached to it, and to what is attached to it`;
+  throw new RegistrySyncError('PROTOCOL', message, { details: { side: 'source' } });
 }
 
 /** Copies what is attached; `images` says how many of it were not at the target yet. */
@@ -149,15 +178,15 @@ async function copyAttached(
   found: readonly Attached[],
   { source, sink, signal }: CopyRequest,
   settings: CopySettings,
-  depth: number,
+  level: Level,
 ): Promise<BlobTotals & { readonly images: number }> {
   if (!hasAttachments(source) || !takesAttachments(sink)) return { ...NOTHING, images: 0 };
-  const copy = async (pair: Pick<CopyRequest, 'source' | 'sink' | 'expected'>) => {
+  const copy = async (pair: Pick<CopyRequest, 'source' | 'sink' | 'expected' | 'subject'>) => {
     await using from = pair.source;
     await using to = pair.sink;
     const untagged = pair.expected !== undefined; // referrers are known by their digests
     const request = { ...pair, source: from, sink: to, untagged, signal };
-    return await copyAtDepth(request, settings, depth + 1);
+    return await copyAtDepth(request, settings, { ...level, depth: level.depth + 1 });
   };
   const copied = await copyAttachments(found, { source, sink }, copy, signal);
   const images = copied.filter(({ outcome }) => outcome === 'copied').length;

@@ -1,6 +1,7 @@
 /** What a copy will do, as data: read from the source, nothing yet done. */
 import { allEnded } from '../base/concurrent.ts';
 import { RegistrySyncError } from '../base/errors.ts';
+import { LinkedAbort } from '../base/linked-abort.ts';
 import type { Descriptor } from '../image/descriptor.ts';
 import type { Digest } from '../image/digest.ts';
 import { childrenOf, type StoredManifest } from '../image/manifest.ts';
@@ -30,6 +31,7 @@ export async function planCopy(
   const manifests: StoredManifest[] = [];
   let depth = 0;
   let bytes = 0;
+  const held = { bytes: 0 };
   for (let level = [root]; level.length > 0; depth += 1) {
     if (depth >= MAX_DEPTH) {
       throw new RegistrySyncError('PROTOCOL', `index is nested deeper than ${MAX_DEPTH} levels`);
@@ -39,13 +41,42 @@ export async function planCopy(
       .flatMap(manifestsOf)
       .filter(({ digest }) => !seen.has(digest) && seen.add(digest));
     bytes += next.reduce((sum, { size }) => sum + size, 0);
-    if (seen.size > MAX_MANIFESTS || bytes > MAX_BYTES) {
-      const limits = `${MAX_MANIFESTS} manifests or ${MAX_BYTES} bytes of them`;
-      throw new RegistrySyncError('PROTOCOL', `index has more than ${limits}`);
-    }
-    level = await allEnded(next.map(({ digest }) => source.manifest(digest, signal)));
+    if (seen.size > MAX_MANIFESTS || bytes > MAX_BYTES) throw tooLarge();
+    level = await readLevel(next, source, held, signal);
   }
   return { root, children: inOrder(manifests).slice(0, -1), blobs: blobsOf(manifests) };
+}
+
+/**
+ * Reads one level. Sizes that are said may be lies, so what has come is counted too. The
+ * first failure stops the others: what they hold would be for nothing.
+ */
+async function readLevel(
+  level: readonly Descriptor[],
+  source: ImageSource,
+  held: { bytes: number },
+  signal: AbortSignal,
+): Promise<StoredManifest[]> {
+  using linked = new LinkedAbort(signal);
+  const read = level.map(async ({ digest }) => {
+    try {
+      const stored = await source.manifest(digest, linked.signal);
+      held.bytes += stored.bytes.byteLength;
+      if (held.bytes > MAX_BYTES) throw tooLarge();
+      return stored;
+    } catch (error) {
+      linked.abort(error);
+      throw error;
+    }
+  });
+  return allEnded(read).catch((error: unknown) => {
+    throw signal.aborted ? error : (linked.signal.reason ?? error);
+  });
+}
+
+function tooLarge(): RegistrySyncError {
+  const limits = `${MAX_MANIFESTS} manifests or ${MAX_BYTES} bytes of them`;
+  return new RegistrySyncError('PROTOCOL', `index has more than ${limits}`);
 }
 
 function manifestsOf({ manifest }: StoredManifest): readonly Descriptor[] {

@@ -16,7 +16,9 @@ import {
 
 import type { Dispatcher } from 'undici';
 // By their files: the whole of undici, with fetch and web sockets, takes three times as long to load.
+import connect from 'undici/lib/api/api-connect.js';
 import Agent from 'undici/lib/dispatcher/agent.js';
+import UndiciDispatcher from 'undici/lib/dispatcher/dispatcher.js';
 import EnvHttpProxyAgent from 'undici/lib/dispatcher/env-http-proxy-agent.js';
 
 import { RegistrySyncError } from '../base/errors.ts';
@@ -43,6 +45,9 @@ const ANSWER_TIMEOUT_MS = 5 * 60_000;
 const KEPT_MS = 30_000;
 /** Between two chunks of an answer. */
 const IDLE_TIMEOUT_MS = 60_000;
+
+// As undici's own index does with all of its methods: proxies need this one.
+UndiciDispatcher.prototype.connect = connect;
 
 /** @throws {RegistrySyncError} `USAGE` when a certificate can't be read. */
 export function createDispatcher(settings: ConnectionSettings): Dispatcher {

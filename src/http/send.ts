@@ -167,6 +167,7 @@ export function asHttpError(error: unknown, what: string): unknown {
 function isNetworkError(error: unknown): error is Error & { code: string } {
   return (
     error instanceof errors.UndiciError ||
+    error instanceof errors.HTTPParserError || // without a code, and of no class of undici's
     (error instanceof Error && typeof (error as Error & { code?: unknown }).code === 'string')
   );
 }

@@ -4,6 +4,7 @@
  * Source: OCI Image Specification 1.1, «Content Descriptors».
  */
 import { RegistrySyncError } from '../base/errors.ts';
+import { shown } from '../base/shown.ts';
 import { parseDigest, type Digest } from './digest.ts';
 import type { Platform } from './platform.ts';
 
@@ -37,7 +38,7 @@ export function readDescriptor(value: unknown, where: string): Descriptor {
   if (typeof mediaType !== 'string') throw malformed(where, 'has no mediaType');
   if (typeof digest !== 'string') throw malformed(where, 'has no digest');
   if (!Number.isSafeInteger(size) || (size as number) < 0) {
-    throw malformed(where, `has the size ${JSON.stringify(size)}`);
+    throw malformed(where, `has the size ${shownSize(size)}`);
   }
   return {
     mediaType,
@@ -51,6 +52,12 @@ export function readDescriptor(value: unknown, where: string): Descriptor {
       Array.isArray(urls) ? urls.filter((u) => typeof u === 'string') : undefined,
     ),
   };
+}
+
+/** Not as JSON: what a server nests deep enough overflows the stack of who writes it. */
+function shownSize(size: unknown): string {
+  if (typeof size === 'string') return JSON.stringify(shown(size, 40));
+  return typeof size === 'object' && size !== null ? 'of no number' : String(size);
 }
 
 function readPlatform(value: unknown): Platform | undefined {

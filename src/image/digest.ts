@@ -6,6 +6,7 @@
 import { createHash, type Hash } from 'node:crypto';
 
 import { RegistrySyncError } from '../base/errors.ts';
+import { shown } from '../base/shown.ts';
 
 declare const brand: unique symbol;
 
@@ -29,8 +30,8 @@ export function tryParseDigest(text: string): Digest | undefined {
 export function parseDigest(text: string): Digest {
   const digest = tryParseDigest(text);
   if (digest === undefined) {
-    const shown = JSON.stringify(text.slice(0, 100));
-    throw new RegistrySyncError('PROTOCOL', `${shown} is no sha256, sha384 or sha512 digest`);
+    const quoted = JSON.stringify(shown(text, 100));
+    throw new RegistrySyncError('PROTOCOL', `${quoted} is no sha256, sha384 or sha512 digest`);
   }
   return digest;
 }

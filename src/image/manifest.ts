@@ -5,6 +5,7 @@
  * Version 2, Schema 2». Media types of configs, layers and artifacts are never judged.
  */
 import { RegistrySyncError } from '../base/errors.ts';
+import { shown } from '../base/shown.ts';
 import { isObject, readDescriptor, type Descriptor, type JsonObject } from './descriptor.ts';
 import { digestOf } from './digest.ts';
 import {
@@ -93,7 +94,7 @@ function mediaTypeOf(json: JsonObject, contentType: string | undefined): string 
   const kind = kindOfMediaType(mediaType) ?? shape; // an unknown type says nothing
   if (kind === 'schema1') throw schema1();
   if (kind === undefined) throw new RegistrySyncError('PROTOCOL', 'is no manifest');
-  if (kind !== (shape ?? 'image')) throw ambiguous(`is ${mediaType} but looks otherwise`);
+  if (kind !== (shape ?? 'image')) throw ambiguous(`is ${shown(mediaType)} but looks otherwise`);
   return mediaType;
 }
 
@@ -102,7 +103,7 @@ function namedType({ mediaType }: JsonObject, contentType = ''): string | undefi
   const own = typeof mediaType === 'string' && mediaType !== '' ? mediaType : undefined;
   if (kindOfMediaType(contentType) === undefined) return own;
   if (own === undefined || own === contentType) return contentType;
-  throw ambiguous(`is served as ${contentType} but calls itself ${own}`);
+  throw ambiguous(`is served as ${contentType} but calls itself ${shown(own)}`);
 }
 
 /** What a manifest looks like; `undefined`: nothing, as an artifact without content or an error page. */

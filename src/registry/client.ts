@@ -30,6 +30,8 @@ export interface RegistrySettings {
   readonly traffic: Traffic;
   readonly clock: Clock;
   readonly log: Log;
+  /** Told each token, so that none is printed. */
+  readonly hide?: (secret: string) => void;
   /** The directory of the other side, when that is the same registry. */
   readonly sharedBlobs?: BlobDirectory;
 }
@@ -82,7 +84,7 @@ export class RegistryClient {
     this.log = settings.log;
     this.blobs = settings.sharedBlobs ?? new BlobDirectory();
     this.isBothSides = settings.sharedBlobs !== undefined;
-    this.#tokens = new TokenCache(settings.wire, settings.clock);
+    this.#tokens = new TokenCache(settings.wire, settings.clock, settings.hide);
   }
 
   /** Sends a request; the registry is met first if this is the first one. */

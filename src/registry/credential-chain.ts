@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
 import { RegistrySyncError } from '../base/errors.ts';
 import type { Secrets } from '../base/redact.ts';
 import { credentialsIn, readAuthFiles, type AuthFile } from './auth-file.ts';
+import { basicAuthorization } from './basic.ts';
 import type { AskHelper } from './credential-helper.ts';
 import type { Credentials } from './credentials.ts';
 
@@ -96,9 +97,9 @@ export class CredentialChain {
   #hide(found: Credentials): void {
     const { secrets } = this.#context;
     if (found.kind === 'anonymous') return;
-    if (found.kind !== 'basic') return secrets.add(found.token);
-    secrets.add(found.password);
-    secrets.add(Buffer.from(`${found.username}:${found.password}`).toString('base64'));
+    secrets.add(found.kind === 'basic' ? found.password : found.token);
+    const [, encoded] = basicAuthorization(found)?.split(' ') ?? [];
+    if (encoded !== undefined) secrets.add(encoded);
   }
 }
 

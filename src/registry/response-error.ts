@@ -6,6 +6,7 @@
  */
 import { RegistrySyncError, type ErrorCode } from '../base/errors.ts';
 import { redactUrl } from '../base/redact.ts';
+import { shown } from '../base/shown.ts';
 import { isObject } from '../image/descriptor.ts';
 import { readBody, type HttpRequest, type HttpResponse } from '../http/send.ts';
 
@@ -33,10 +34,10 @@ export async function responseError(
     .map(({ digest }) => digest ?? '')
     .join(' ');
   const said = errors.map(({ code, message }) => `${code} ${message}`.trim()).join('; ');
-  const shown = said === '' ? '' : `, ${said.slice(0, MAX_SHOWN)}`;
+  const quoted = said === '' ? '' : `, ${shown(said, MAX_SHOWN)}`;
   return new RegistrySyncError(
     codeOf(status),
-    `${what}: ${meaningOf(status)} (${status}${shown})`,
+    `${what}: ${meaningOf(status)} (${status}${quoted})`,
     {
       details: {
         method: request.method,

@@ -43,14 +43,16 @@ const USED_SHARE = 0.9;
 export class TokenCache {
   readonly #send: Send;
   readonly #clock: Clock;
+  readonly #hide: (secret: string) => void;
   readonly #tokens = new LRUCache<string, Asked>({ max: MAX_TOKENS });
   /** Credentials that are not shown to a token server, or to a registry, again. */
   readonly refused = new RefusedCredentials();
 
   /** `send` neither follows redirects nor authorises. */
-  constructor(send: Send, clock: Clock) {
+  constructor(send: Send, clock: Clock, hide: (secret: string) => void = () => {}) {
     this.#send = send;
     this.#clock = clock;
+    this.#hide = hide;
   }
 
   /**
@@ -103,6 +105,7 @@ export class TokenCache {
     }
     if (response.status === 200) {
       const token = await readToken(response, asked, realm);
+      this.#hide(token.value);
       this.refused.noteAccepted(realm.origin, credentials);
       return token;
     }

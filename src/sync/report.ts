@@ -199,7 +199,8 @@ export class ResultsFile {
       result,
       outcome.result === 'failed' ? '0' : String(outcome.bytes),
       String(Math.round(elapsedMs)),
-      error.replaceAll(/\s+/g, ' '),
+      // oxlint-disable-next-line no-control-regex
+      error.replaceAll(/[\s\u0000-\u001f\u007f-\u009f]+/g, ' '),
     ];
   }
 }

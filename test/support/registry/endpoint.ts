@@ -16,6 +16,7 @@ export interface Behaviour {
   readonly referrersApi: boolean;
   readonly mount: 'works' | 'declined' | number;
   readonly missingDetail: 'object' | 'string';
+  readonly trusting: boolean;
 }
 
 export interface RegistryState {

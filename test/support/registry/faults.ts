@@ -38,7 +38,15 @@ export type FaultEffect =
   /** Answers properly, but with this Docker-Content-Digest. */
   | { readonly digestHeader: string }
   /** Never answers; the socket stays open until the client or `close` ends it. */
-  | { readonly stall: true };
+  | { readonly stall: true }
+  /** Answers 200, or another status, with a body that begins like this and ends after 256 MiB only. */
+  | {
+      readonly endless: string;
+      readonly status?: number;
+      readonly headers?: Readonly<Record<string, string>>;
+    }
+  /** Writes this instead of an answer, and closes the connection. */
+  | { readonly raw: string };
 
 export interface Fault {
   /** Which requests: all unless narrowed. The path is tested with its query. */
@@ -88,7 +96,7 @@ export class FaultPlan {
 export function insteadOf(effect: FaultEffect, path: string): Reply | undefined {
   if ('elsewhere' in effect) return empty(307, { Location: new URL(path, effect.elsewhere).href });
   if ('redirect' in effect) return empty(307, { Location: effect.redirect });
-  if (!('status' in effect)) return undefined;
+  if (!('status' in effect) || 'endless' in effect) return undefined;
   const { status, headers = {}, body = '' } = effect;
   return { status, headers, body: Buffer.from(body) };
 }

@@ -75,6 +75,9 @@ export interface Listener {
 type Entry = { -readonly [K in keyof RequestRecord]: RequestRecord[K] };
 
 const SLICE_BYTES = 256 * 1024;
+/** More than anybody may read. A client that reads everything is to fail, not to end the machine. */
+const ENDLESS_BYTES = 256 * 1024 * 1024;
+const MORE_BYTES = Buffer.alloc(SLICE_BYTES, 'x');
 const KEEP_ALIVE_MS = 60_000; // longer than any test: no idle socket dies under a client's next request
 
 /** Starts listening. */
@@ -138,6 +141,14 @@ async function serveAmiss(
   if ('afterRead' in effect) await readSome(serving, effect.afterRead ?? 0);
   if ('reset' in effect) {
     serving.request.socket.destroy();
+    return;
+  }
+  if ('raw' in effect) {
+    serving.request.socket.end(effect.raw);
+    return;
+  }
+  if ('endless' in effect) {
+    await sendForEver(effect, serving);
     return;
   }
   if ('delayMs' in effect) await sleep(effect.delayMs, undefined, { ref: false });
@@ -229,6 +240,29 @@ function lose({ response }: Serving, what: 'answer' | 'half the head'): void {
   const { socket } = response;
   if (what === 'half the head') socket?.write('HTTP/1.1 200 OK\r\nContent-Ty');
   socket?.destroySoon();
+}
+
+/** Writes as fast as it is read, until the client closes the connection, or is without hope. */
+async function sendForEver(
+  { endless, status = 200, headers = {} }: Extract<FaultEffect, { endless: string }>,
+  { response, entry }: Serving,
+): Promise<void> {
+  entry.status = status;
+  response.writeHead(status, headers);
+  if (entry.method === 'HEAD') {
+    response.end();
+    return;
+  }
+  await pipeline(Readable.from(bytesForEver(Buffer.from(endless), entry)), response).catch(
+    () => {}, // the client has had enough
+  );
+}
+
+function* bytesForEver(begin: Buffer, entry: Entry): Generator<Buffer, void, void> {
+  for (let bytes = begin; entry.bytesOut < ENDLESS_BYTES; bytes = MORE_BYTES) {
+    entry.bytesOut += bytes.length;
+    yield bytes;
+  }
 }
 
 /** Writes the head and `part` of the body, then ends the connection. */

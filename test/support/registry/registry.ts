@@ -56,6 +56,8 @@ export interface RegistryOptions {
    * docker-registry really does, `{"detail": "sha256:…"}`.
    */
   readonly missingDetail?: 'object' | 'string';
+  /** `true`: a blob is taken for what its digest says, without a look at its bytes. */
+  readonly trusting?: boolean;
   readonly faults?: readonly Fault[];
   /** For faults that can't be data: drawn by lot, or none but the death of the client. */
   readonly onRequest?: OnRequest;
@@ -132,6 +134,7 @@ function behaviourOf(options: RegistryOptions): Behaviour {
     referrersApi: options.referrersApi ?? true,
     mount: options.mount ?? 'works',
     missingDetail: options.missingDetail ?? 'object',
+    trusting: options.trusting ?? false,
   };
 }
 

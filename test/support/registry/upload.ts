@@ -37,12 +37,12 @@ export class Upload {
     }
   }
 
-  /** The content, if it has that digest. To be called once. */
-  finish(digest: string): Buffer | undefined {
+  /** The content, and whether it has that digest. To be called once. */
+  finish(digest: string): { readonly bytes: Buffer; readonly isRight: boolean } {
     const sha256 = `sha256:${this.#sha256.digest('hex')}`;
     const bytes = Buffer.concat(this.#chunks);
     const actual = digest.startsWith('sha512:') ? digestOf(bytes, 'sha512') : sha256;
-    return actual === digest ? bytes : undefined;
+    return { bytes, isRight: actual === digest };
   }
 }
 

@@ -65,6 +65,18 @@ describe('blobs', () => {
   });
 });
 
+describe('a trusting registry', () => {
+  it('takes anything for what it is said to be, when it is trusting', async () => {
+    const registry = await start({ trusting: true });
+    const begun = await ask(registry, '/v2/a/blobs/uploads/', { method: 'POST' });
+    const put = `${locationOf(begun)}&digest=${digestOf('something else')}`;
+    const body = new Uint8Array(BLOB);
+
+    equal((await ask(registry, put, { method: 'PUT', body })).status, 201);
+    deepEqual(registry.store.blobs.get(digestOf('something else')), BLOB);
+  });
+});
+
 describe('downloads', () => {
   it('gives ranges', async () => {
     const registry = await start();

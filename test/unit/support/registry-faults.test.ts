@@ -1,4 +1,4 @@
-import { deepEqual, equal, notEqual, ok, rejects } from 'node:assert/strict';
+import { deepEqual, equal, match, notEqual, ok, rejects } from 'node:assert/strict';
 import { after, beforeEach, describe, it } from 'node:test';
 
 import { image } from '../../support/images.ts';
@@ -78,6 +78,27 @@ describe('faults of the body', () => {
     deepEqual(
       registry.requests.map(({ bytesOut }) => bytesOut),
       [0, 10],
+    );
+  });
+
+  it('go on for ever, and only as far as they are read', async () => {
+    const headers = { 'content-type': 'text/plain' };
+    const response = await faulty({ endless: 'begin', status: 418, headers });
+    const reader = response.body?.getReader();
+    const first = await reader?.read();
+    match(Buffer.from(first?.value as Uint8Array).toString(), /^begin/);
+    for (let bytes = 0; bytes < 5_000_000;) bytes += (await reader?.read())?.value?.length ?? 0;
+    await reader?.cancel();
+
+    deepEqual([response.status, response.headers.get('content-type')], [418, 'text/plain']);
+    ok((registry.requests[0]?.bytesOut ?? 0) < 50_000_000);
+  });
+
+  it('are written as they are', async () => {
+    const response = await faulty({ raw: 'HTTP/1.1 299 Raw\r\nX-Odd: 1\r\n\r\nbody' });
+    deepEqual(
+      [response.status, response.headers.get('x-odd'), await response.text()],
+      [299, '1', 'body'],
     );
   });
 
