@@ -1,82 +1,100 @@
 /**
- * `npm run bench`: the same work by us and by skopeo, in alternation, between two docker-registries on
- * this machine. Prints seconds, and how many times as long skopeo takes; medians of the rounds.
+ * `npm run bench`: the same work by us and by others, in alternation, in seconds, requests and memory.
+ * Writes markdown tables to stdout, and what it is at to stderr.
  */
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { cpus, loadavg } from 'node:os';
 
-import { runCli } from '../support/cli.ts';
-import { startDockerRegistry, type DockerRegistry } from '../support/docker-registry.ts';
-import { fleet } from '../support/fleet.ts';
-import { push } from '../support/push.ts';
-import { skopeo } from '../support/skopeo.ts';
 import { tempDir } from '../support/temp-dir.ts';
+import { createCertificates, type KeyPair } from '../support/tls.ts';
+import { dockerStage } from './docker-stage.ts';
+import { crawlJob, millionCrawl, millionSync, syncJob, type JobOptions } from './jobs.ts';
+import { totalsOf, type Model } from './model.ts';
+import { planOf, USAGE } from './options.ts';
+import { availableOf } from './peers.ts';
+import type { Part, Work } from './plan.ts';
+import { modelNamed } from './profiles.ts';
+import { runJob, type Job, type JobResult } from './runs.ts';
+import { memoryStage, type Stage } from './stage.ts';
+import { startupTable } from './startup.ts';
+import { classTable, costTable } from './table.ts';
 
-const ROUNDS = 3;
-// skopeo keeps the last part of a name only: of two that end alike one is left out.
-const TAGS = fleet(20, 10).filter(({ repository }) => repository !== 'acme/team-a/web');
-
-interface Times {
-  readonly cold: number;
-  readonly unchanged: number;
+function print(text: string): void {
+  process.stdout.write(`${text}\n`);
 }
 
-async function seconds(work: () => Promise<unknown>): Promise<number> {
-  const started = performance.now();
-  await work();
-  return (performance.now() - started) / 1000;
-}
-
-async function ofOurs(source: DockerRegistry, workdir: string): Promise<Times> {
-  await using target = await startDockerRegistry();
-  const pair = ['--source-registry', source.host, '--target-registry', target.host];
-  const sync = async (): Promise<void> => {
-    const { code, stderr } = await runCli(['sync', ...pair, '--workdir', workdir, '--quiet']);
-    if (code !== 0) throw new Error(stderr);
-  };
-  return { cold: await seconds(sync), unchanged: await seconds(sync) };
-}
-
-async function ofSkopeo(yaml: string): Promise<Times> {
-  await using target = await startDockerRegistry();
-  const from = ['sync', '--all', '--src', 'yaml', '--dest', 'docker', '--dest-tls-verify=false'];
-  const sync = (): Promise<string> => skopeo([...from, yaml, `${target.host}/acme`]);
-  return { cold: await seconds(sync), unchanged: await seconds(sync) };
-}
-
-/** What `skopeo sync --src yaml` reads. */
-function yamlOf({ host }: DockerRegistry): string {
-  const repositories = new Map<string, string[]>();
-  for (const { repository, tag } of TAGS) {
-    repositories.set(repository, [...(repositories.get(repository) ?? []), tag]);
+async function runPart(part: Part): Promise<void> {
+  if (part.works.includes('start')) {
+    print(`### Start-up, medians of ${part.rounds}\n`);
+    print(await startupTable(part.rounds));
   }
-  const images = [...repositories].map(([name, tags]) => `    ${name}: [${tags.join(', ')}]\n`);
-  return `"${host}":\n  tls-verify: false\n  images:\n${images.join('')}`;
+  if (part.profile === '') return;
+  const { profile, server, isTls, rounds } = part;
+  const model = profile === 'million' ? undefined : modelNamed(profile);
+  print(`### ${profile}, ${server}${isTls ? ', TLS' : ''}, medians of ${rounds}\n`);
+  if (model !== undefined) print(`${describe(model)}\n`);
+  await using certificates = await tempDir();
+  const tls = isTls ? await keyPairIn(certificates.path) : undefined;
+  await using stage = await stageOf(part, model, tls);
+  const results: JobResult[] = [];
+  for (const job of jobsOf(part, stage, model)) {
+    const started = performance.now();
+    results.push(await runJob(job));
+    const seconds = ((performance.now() - started) / 1000).toFixed(0);
+    process.stderr.write(`${profile}, ${job.work}, ${job.shape.rttMs} ms: ${seconds} s\n`);
+  }
+  print(costTable(results));
+  if (part.slices !== undefined)
+    print('Where a tool did fewer tags, its multiples are those of a tag.\n');
+  print(classTable(results));
 }
 
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+/** Where it ran: wall times of a machine that has other work to do are worth little. */
+function machine(): string {
+  const [load = 0] = loadavg();
+  const { length: cores } = cpus();
+  return `Node ${process.versions.node}, ${cores} cores, load ${load.toFixed(1)} before the start\n`;
 }
 
-await using source = await startDockerRegistry();
-await using home = await tempDir();
-for (const { repository, tag, image } of TAGS) await push(source.origin, repository, tag, image);
-await runCli(['crawl', '--registry', source.host, '--workdir', home.path]);
-const yaml = join(home.path, 'sync.yaml');
-await writeFile(yaml, yamlOf(source));
-
-const rounds: { ours: Times; skopeo: Times }[] = [];
-for (let round = 0; round < ROUNDS; round += 1) {
-  rounds.push({ ours: await ofOurs(source, home.path), skopeo: await ofSkopeo(yaml) });
+function describe(model: Model): string {
+  const { repositories, tags, manifests, blobs, bytes } = totalsOf(model);
+  const size = (bytes / 1e6).toFixed(0);
+  return `${repositories} repositories, ${tags} tags, ${manifests} manifests, ${blobs} blobs, ${size} MB`;
 }
-process.stdout.write(`${TAGS.length} tags, ${ROUNDS} rounds, medians\n`);
-process.stdout.write(
-  '| work | registry-sync, s | skopeo, s | skopeo takes |\n| --- | --- | --- | --- |\n',
-);
-for (const work of ['cold', 'unchanged'] as const) {
-  const ours = median(rounds.map((round) => round.ours[work]));
-  const theirs = median(rounds.map((round) => round.skopeo[work]));
-  const ratio = median(rounds.map((round) => round.skopeo[work] / round.ours[work]));
-  const cells = [work, ours.toFixed(2), theirs.toFixed(2), `${ratio.toFixed(1)} × as long`];
-  process.stdout.write(`| ${cells.join(' | ')} |\n`);
+
+async function keyPairIn(dir: string): Promise<KeyPair> {
+  const { serverCert, serverKey } = await createCertificates(dir);
+  return { cert: serverCert, key: serverKey };
+}
+
+async function stageOf(
+  { server, profile }: Part,
+  model: Model | undefined,
+  tls: KeyPair | undefined,
+): Promise<Stage> {
+  if (server === 'memory') return memoryStage(profile, tls);
+  if (model === undefined || tls !== undefined) throw new Error('only --server memory can do that');
+  return dockerStage(model);
+}
+
+function jobsOf(part: Part, stage: Stage, model: Model | undefined): Job[] {
+  const { shapes, rounds, slices } = part;
+  const peers = availableOf(part.peers);
+  const jobOf = (work: Work, options: JobOptions): Job[] => {
+    if (work === 'start') return [];
+    if (model === undefined)
+      return [work === 'crawl' ? millionCrawl(options) : millionSync(options)];
+    if (work === 'crawl') return [crawlJob({ ...options, model })];
+    return [syncJob(work, { ...options, model, peers, ...(slices && { slices }) })];
+  };
+  return shapes.flatMap((shape) =>
+    part.works.flatMap((work) => jobOf(work, { stage, shape, rounds })),
+  );
+}
+
+const args = process.argv.slice(2);
+if (args.includes('--help')) print(USAGE);
+else {
+  const plan = planOf(args);
+  print(machine());
+  for (const part of plan) await runPart(part);
 }
