@@ -11,8 +11,8 @@ import { run } from './cli/run.ts';
 const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const;
 
 // V8's optimizing compiler takes a third of the time of a short run, and is worth it only in a long
-// one: it begins later. (2,000 unchanged rows: 0.71 instead of 0.92 s of CPU; 200,000: no difference.)
-setFlagsFromString('--interrupt-budget=400000');
+// one: it begins later. (2,000 unchanged rows: 0.57 instead of 0.74 s of CPU; 200,000: no difference.)
+setFlagsFromString('--interrupt-budget=200000');
 
 const stopping = new AbortController();
 const aborting = new AbortController();

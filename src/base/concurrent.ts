@@ -50,7 +50,7 @@ export async function* mapAsDone<T, R>(
   items: AsyncIterable<T>,
   limit: number,
   work: (item: T) => Promise<R>,
-  hasRoom: () => boolean = () => true,
+  hasRoom: (running: number) => boolean = () => true,
 ): AsyncGenerator<R, void, void> {
   const running = new Set<Promise<R>>();
   const done: Promise<R>[] = [];
@@ -72,7 +72,8 @@ export async function* mapAsDone<T, R>(
   try {
     for await (const item of items) {
       start(item);
-      const isFull = (): boolean => running.size >= limit || (running.size > 0 && !hasRoom());
+      const isFull = (): boolean =>
+        running.size >= limit || (running.size > 0 && !hasRoom(running.size));
       while (isFull() || done.length > 0) yield await oneDone();
     }
     while (running.size > 0 || done.length > 0) yield await oneDone();

@@ -143,7 +143,7 @@ function createWire(runtime: Runtime, side: Side, traffic: Traffic): Send {
         undiciSend(dispatcherFor(url)),
         ...slow,
         withRetry({ policy: retry, clock: systemClock, pause, log }),
-        byKind(() => withPressure(new Pressure(systemClock, maxConnections), systemClock, traffic)),
+        byKind(() => withPressure(new Pressure(systemClock, maxConnections), traffic)),
         withTraffic(traffic, log, systemClock),
       );
       sends.set(url.host, send);

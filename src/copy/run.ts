@@ -22,8 +22,8 @@ export interface Transfers {
   readonly large: LimitFunction;
 }
 
-/** At most 32 MiB of small blobs, and a few hundred KiB for each stream. */
-export function createTransfers(small = 256, large = 24): Transfers {
+/** At most 64 MiB of small blobs, and a few hundred KiB for each stream. */
+export function createTransfers(small = 512, large = 24): Transfers {
   return { small: pLimit(small), large: pLimit(large) };
 }
 

@@ -20,10 +20,18 @@ export interface Answer {
   /** By lower-case name; fields that came several times are a list. */
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
   readonly body: Body;
+  /** From when the request had a connection to when this answer began. Milliseconds. */
+  readonly elapsedMs?: number;
 }
 
 /** So much of an answer waits for its reader; then the sender is made to wait. Bytes. */
 const MAX_WAITING = 128 * 1024;
+
+export interface ExchangeOptions {
+  readonly signal: AbortSignal;
+  /** A 200 is resolved to when its body is here, or so many bytes of it and some. Bytes. */
+  readonly gather?: number | undefined;
+}
 
 /**
  * Dispatches a request and resolves once the head of the answer is there.
@@ -33,18 +41,22 @@ const MAX_WAITING = 128 * 1024;
 export function exchange(
   dispatcher: Dispatcher,
   request: Dispatcher.DispatchOptions,
-  signal: AbortSignal,
+  options: ExchangeOptions,
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    dispatcher.dispatch(request, new Exchange(signal, resolve, reject));
+    dispatcher.dispatch(request, new Exchange(options, resolve, reject));
   });
 }
 
 class Exchange implements Dispatcher.DispatchHandler, Body, AsyncIterator<Uint8Array> {
   readonly #resolve: (answer: Answer) => void;
   readonly #reject: (error: unknown) => void;
+  readonly #gather: number | undefined;
   readonly #leave: () => void;
+  /** The answer whose body is being gathered. */
+  #held: Answer | undefined;
   #controller: Dispatcher.DispatchController | undefined;
+  #startedAt = 0;
   #waiting: Uint8Array[] = [];
   #waitingBytes = 0;
   #state: 'running' | 'ended' | 'failed' = 'running';
@@ -53,17 +65,19 @@ class Exchange implements Dispatcher.DispatchHandler, Body, AsyncIterator<Uint8A
   #wake: (() => void) | undefined;
 
   constructor(
-    signal: AbortSignal,
+    { signal, gather }: ExchangeOptions,
     resolve: (answer: Answer) => void,
     reject: (error: unknown) => void,
   ) {
     this.#resolve = resolve;
     this.#reject = reject;
+    this.#gather = gather;
     this.#leave = onAbort(signal, () => this.#abort(signal.reason));
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
+    this.#startedAt = performance.now();
     // It was given up while it waited for a connection.
     if (this.#state === 'failed') controller.abort(asError(this.#error));
   }
@@ -73,19 +87,29 @@ class Exchange implements Dispatcher.DispatchHandler, Body, AsyncIterator<Uint8A
     status: number,
     headers: Answer['headers'],
   ): void {
-    if (status >= 200) this.#resolve({ status, headers, body: this }); // else the answer is still to come
+    if (status < 200) return; // the answer is still to come
+    const elapsedMs = performance.now() - this.#startedAt;
+    const answer = { status, headers, body: this, elapsedMs };
+    if (this.#gather === undefined || status !== 200) this.#resolve(answer);
+    else this.#held = answer;
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Uint8Array): void {
     if (this.#state !== 'running') return;
     this.#waiting.push(chunk);
     this.#waitingBytes += chunk.byteLength;
+    if (this.#held !== undefined) {
+      // Longer than it may be: its reader will refuse it.
+      if (this.#waitingBytes > (this.#gather ?? 0)) this.#handOver();
+      return;
+    }
     if (this.#waitingBytes >= MAX_WAITING) controller.pause();
     this.#wake?.();
   }
 
   onResponseEnd(): void {
     this.#end('ended', undefined);
+    this.#handOver();
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
@@ -125,6 +149,11 @@ class Exchange implements Dispatcher.DispatchHandler, Body, AsyncIterator<Uint8A
   destroy(): void {
     this.#waiting = [];
     if (this.#state === 'running') this.#abort(new Error('the rest of the answer is not wanted'));
+  }
+
+  #handOver(): void {
+    if (this.#held !== undefined) this.#resolve(this.#held);
+    this.#held = undefined;
   }
 
   #abort(reason: unknown): void {

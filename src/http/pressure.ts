@@ -4,7 +4,7 @@
  * another continent, and one that is overloaded.
  *
  * The limit grows while it is made use of and answers come about as fast as the fastest one did; it
- * shrinks when they take twice as long, and halves when the host says that it is too much. (As TCP
+ * shrinks when they take far longer, and halves when the host says that it is too much. (As TCP
  * does it: Chiu and Jain, «Analysis of the Increase and Decrease Algorithms», 1989; for the use of
  * delay: Brakmo and Peterson, «TCP Vegas», 1995.)
  */
@@ -15,11 +15,12 @@ import type { HttpRequest, HttpResponse, Wrap } from './send.ts';
 import type { Traffic } from './traffic.ts';
 
 /** Wide enough to find out quickly, and what any registry stands. */
-const FIRST_LIMIT = 32;
+const FIRST_LIMIT = 64;
 /** Slow answers alone make it no smaller. */
 const LEAST_WHEN_SLOW = 16;
-/** An answer that takes so much longer than twice the fastest one had to wait. Milliseconds. */
-const SLACK_MS = 2;
+/** An answer that takes three times as long as the fastest one, and some, had to wait. Milliseconds. */
+const SLOW_FACTOR = 3;
+const SLACK_MS = 5;
 /** Statuses by which a host says that it is too much. */
 const REFUSALS = new Set([429, 503]);
 
@@ -85,7 +86,7 @@ export class Pressure {
     const { elapsedMs } = sample;
     if (elapsedMs === undefined) return;
     this.#fastestMs = Math.min(this.#fastestMs, elapsedMs);
-    if (elapsedMs > 2 * this.#fastestMs + SLACK_MS) {
+    if (elapsedMs > SLOW_FACTOR * this.#fastestMs + SLACK_MS) {
       this.#shrink(0.9, Math.min(LEAST_WHEN_SLOW, this.#limit), elapsedMs);
     } else if (this.#running >= this.limit) {
       this.#limit = Math.min(this.#most, this.#limit + (this.#isStarting ? 1 : 1 / this.#limit));
@@ -105,17 +106,17 @@ export class Pressure {
 const REFUSED_EPOCH_MS = 1000;
 
 /** Lets a request start when there is room. A request counts until the head of its answer is there. */
-export function withPressure(pressure: Pressure, clock: Clock, traffic: Traffic): Wrap {
+export function withPressure(pressure: Pressure, traffic: Traffic): Wrap {
   return (send) => async (request) => {
     if (!pressure.tryStart()) {
       traffic.waiting += 1;
       await pressure.turn(request.signal).finally(() => (traffic.waiting -= 1));
     }
-    const started = clock.now();
     let sample: Sample = { elapsedMs: undefined };
     try {
       const response = await send(request);
-      sample = sampleOf(request, response, clock.now() - started);
+      sample = sampleOf(request, response);
+      noteDistance(traffic, response);
       return response;
     } catch (error) {
       const isTelling = !request.signal.aborted && request.once !== true;
@@ -139,8 +140,13 @@ function isReading({ method }: HttpRequest): boolean {
   return method === 'GET' || method === 'HEAD';
 }
 
-/** How long a body takes says nothing of the host. */
-function sampleOf({ body }: HttpRequest, { status }: HttpResponse, elapsedMs: number): Sample {
+function noteDistance(traffic: Traffic, { elapsedMs }: HttpResponse): void {
+  if (elapsedMs === undefined) return;
+  traffic.fastestMs = Math.min(traffic.fastestMs || Infinity, elapsedMs);
+}
+
+/** How long a body or a new connection takes says nothing of the load of the host. */
+function sampleOf({ body }: HttpRequest, { status, elapsedMs }: HttpResponse): Sample {
   if (REFUSALS.has(status)) return { refused: true };
   return { elapsedMs: body === undefined ? elapsedMs : undefined };
 }

@@ -10,7 +10,7 @@ import errors from 'undici/lib/core/errors.js';
 
 import { cancelled, RegistrySyncError } from '../base/errors.ts';
 import { redactUrl } from '../base/redact.ts';
-import { exchange, type Answer, type Body } from './exchange.ts';
+import { exchange, type Answer } from './exchange.ts';
 
 export type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
@@ -116,32 +116,12 @@ export function undiciSend(dispatcher: Dispatcher): Send {
         // Else undici closes the connection after every HEAD.
         reset: false,
       };
-      const answer = await exchange(dispatcher, request, signal);
-      if (gather === undefined || answer.status !== 200) return answer;
-      return { ...answer, body: await gathered(answer.body, gather) };
+      return await exchange(dispatcher, request, { signal, gather });
     } catch (error) {
       if (opened?.body instanceof Readable) opened.body.destroy();
       if (signal.aborted) throw cancelled(signal);
       throw asHttpError(error, `${method} ${redactUrl(url)}`);
     }
-  };
-}
-
-/** The body from memory. What is longer than `maxBytes` is cut behind that: its reader will refuse it. */
-async function gathered(body: Body, maxBytes: number): Promise<Body> {
-  if (body.isOver === true) return body;
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of body) {
-    chunks.push(chunk);
-    size += chunk.byteLength;
-    if (size > maxBytes) break; // leaving the loop destroys the stream
-  }
-  return {
-    destroy: () => chunks.splice(0),
-    async *[Symbol.asyncIterator]() {
-      yield* chunks.splice(0);
-    },
   };
 }
 

@@ -11,6 +11,8 @@ export class Traffic {
   received = 0;
   /** Bodies sent. Bytes. */
   sent = 0;
+  /** The fastest answer so far: how far away the host is. Milliseconds; 0 while there is none. */
+  fastestMs = 0;
   /** Requests that wait until their host has room for them, now. */
   waiting = 0;
 }

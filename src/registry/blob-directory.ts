@@ -120,9 +120,11 @@ export class BlobDirectory {
 
   /** The blob is in the repository to stay: others may link it from there. */
   noteMountable(repository: string, digest: Digest): void {
-    this.#held.set(keyOf(repository, digest), true);
     const known = this.#mountable.get(digest) ?? [];
-    if (!known.includes(repository) && known.length < MAX_REPOSITORIES) {
+    const isKnown = known.includes(repository);
+    if (isKnown && this.holds(repository, digest)) return;
+    this.#held.set(keyOf(repository, digest), true);
+    if (!isKnown && known.length < MAX_REPOSITORIES) {
       this.#mountable.set(digest, [...known, repository]);
     }
     this.#wake(digest);

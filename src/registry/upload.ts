@@ -18,7 +18,12 @@ import { resolveHop } from '../http/origin.ts';
 import { backoffMs } from '../http/retry.ts';
 import { discard, header, type HttpResponse } from '../http/send.ts';
 import type { Descriptor } from '../image/descriptor.ts';
-import { SMALL_BLOB_BYTES, type BlobOutcome, type OpenBlob } from '../image/source-and-sink.ts';
+import {
+  SMALL_BLOB_BYTES,
+  type BlobBytes,
+  type BlobOutcome,
+  type OpenBlob,
+} from '../image/source-and-sink.ts';
 import type { Claim } from './blob-directory.ts';
 import type { RegistryClient, RegistryRequest } from './client.ts';
 import { endpoints } from './endpoints.ts';
@@ -211,12 +216,17 @@ async function startUpload(upload: Upload): Promise<URL> {
 
 async function sendOnce(upload: Upload, session: URL): Promise<void> {
   const { client, path, target, open, signal } = upload;
-  const body = { size: target.size, open };
+  // Small blobs are there before their request takes up a place at the target.
+  const first = target.size <= SMALL_BLOB_BYTES ? await open() : undefined;
+  const body =
+    first instanceof Uint8Array ? first : { size: target.size, open: startingWith(first, open) };
   const headers = { 'content-type': 'application/octet-stream' };
   const request = { headers, permission: pushTo(path), signal };
   const what = `upload of ${target.digest} to ${client.registry}/${path}`;
   if (target.size <= MAX_MONOLITHIC) {
-    const put = { ...request, method: 'PUT' as const, url: () => closing(session, target), body };
+    const url = (): URL => closing(session, target);
+    // Not repeated by itself: who knows what the session has become.
+    const put = { ...request, method: 'PUT' as const, url, body, once: true };
     await discard(await client.expect([201], what, put));
     return;
   }
@@ -235,6 +245,16 @@ async function sendOnce(upload: Upload, session: URL): Promise<void> {
   } catch (error) {
     throw withDetails(error, { closing: true });
   }
+}
+
+/** Gives what is open already, and then opens anew. */
+function startingWith(first: BlobBytes | undefined, open: OpenBlob): OpenBlob {
+  let given = first;
+  return async () => {
+    const bytes = given ?? (await open());
+    given = undefined;
+    return bytes;
+  };
 }
 
 /** Whatever the Location looks like, it is only added to. */

@@ -33,7 +33,7 @@ export interface SyncSettings {
   readonly selection: Selection;
   readonly jobs: number;
   /** Whether another image would find something to do: else it would only take up memory. */
-  readonly hasRoom?: () => boolean;
+  readonly hasRoom?: (running: number) => boolean;
   /** Copies what a tag stands for now, instead of the digest in the CSV. */
   readonly followMoved: boolean;
   /** Only says what would be copied. */

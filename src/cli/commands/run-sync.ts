@@ -29,9 +29,6 @@ import { readRegistry } from '../options/registry-name.ts';
 import { connect, createRuntime, repositoriesOf, type Runtime } from '../runtime.ts';
 import type { SYNC_OPTIONS } from './sync-options.ts';
 
-/** Of requests: more than the fastest host begins while we look away. */
-const MAX_WAITING = 8;
-
 type SyncValues = Values<typeof SYNC_OPTIONS>;
 
 /** Resolves to the exit code. */
@@ -130,13 +127,27 @@ function settingsOf(
       referrers: values.referrers as Referrers,
     }),
     jobs: values.jobs,
-    hasRoom: () => clients.source.traffic.waiting + clients.target.traffic.waiting < MAX_WAITING,
+    hasRoom: hasRoomFor(clients),
     selection,
     followMoved: values['follow-moved'],
     dryRun: values['dry-run'],
     clock: systemClock,
     stopping,
     signal: io.shutdown.signal,
+  };
+}
+
+/** Of requests: more than the fastest host begins while we look away. */
+const MAX_WAITING = 32;
+/** So many images keep a host busy that answers in a millisecond; a farther one needs more. */
+const IMAGES_PER_MS = 16;
+
+/** Images that would only wait for their requests take up memory, and live long enough to be dear to collect. */
+function hasRoomFor({ source, target }: SyncRun['clients']): (running: number) => boolean {
+  return (running) => {
+    const distanceMs = Math.max(1, source.traffic.fastestMs, target.traffic.fastestMs);
+    const waiting = source.traffic.waiting + target.traffic.waiting;
+    return waiting < MAX_WAITING && running < IMAGES_PER_MS * distanceMs;
   };
 }
 
