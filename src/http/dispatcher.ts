@@ -42,7 +42,7 @@ const CONNECT_TIMEOUT_MS = 10_000;
 /** From the last byte sent to the first answered: a registry may hash gigabytes before it says 201. */
 const ANSWER_TIMEOUT_MS = 5 * 60_000;
 /** So long a connection is kept that nobody uses, unless the server says otherwise. */
-const KEPT_MS = 30_000;
+const KEPT_MS = 10_000;
 /** Between two chunks of an answer. */
 const IDLE_TIMEOUT_MS = 60_000;
 

@@ -84,11 +84,13 @@ export class BlobDirectory {
   }
 
   /**
-   * A registry could not be moved to take or give the blob, however often it was asked. Those who wait
-   * now are told, else each would ask as often, one after another.
+   * A repository could not be moved to take the blob, however often it was asked. Those who wait for
+   * it there now are told, else each would ask as often, one after another.
    */
   fail(claim: Claim, failure: RegistrySyncError): void {
-    for (const other of this.queueOf(claim.digest)) if (other !== claim) other.failure = failure;
+    for (const other of this.queueOf(claim.digest)) {
+      if (other !== claim && other.repository === claim.repository) other.failure = failure;
+    }
   }
 
   /** Resolves when something about the blob has changed: it arrived somewhere, or the queue moved. */

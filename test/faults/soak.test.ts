@@ -30,6 +30,8 @@ const TAGS_PER_REPOSITORY = 100;
 const WARM_UP = 400;
 /** Long enough for no idle connection to be closed while work is under way, short enough to wait for. */
 const KEEP_ALIVE_MS = 4000;
+/** Far enough away for all jobs to be made use of. */
+const LATENCY_MS = 6;
 /** Of one run. */
 const TIMEOUT_MS = 300_000;
 const MIB = 1024 * 1024;
@@ -92,7 +94,11 @@ describe(`${COPIES} copies over bad connections`, () => {
     await using dir = await tempDir();
     const [tags, warm] = [tagsOf('soak', COPIES), tagsOf('warm', WARM_UP)];
     const faults = lottery(FAULT_RATE, SEED);
-    const options = { onRequest: faults.onRequest, keepAliveMs: KEEP_ALIVE_MS };
+    const options = {
+      onRequest: faults.onRequest,
+      keepAliveMs: KEEP_ALIVE_MS,
+      latencyMs: LATENCY_MS,
+    };
     const [source, target] = [await startRegistry(options), await startRegistry(options)];
     seedTags(source.store, [...tags, ...warm]);
     await writeFile(join(dir.path, 'tags.csv'), tagsCsv(tags));

@@ -36,7 +36,7 @@ export interface SoakReport {
 const SHOWN = 2000;
 const SAMPLE_MS = 200;
 /** Idle connections are kept a while on purpose. */
-const IDLE_MS = 15_000;
+const IDLE_MS = 20_000;
 
 function footprint(): Footprint {
   const { heapUsed, rss } = process.memoryUsage();
