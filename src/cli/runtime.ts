@@ -25,6 +25,8 @@ import type { Io, RunIo } from './command.ts';
 import type { Access } from './options/access.ts';
 import { Screen } from './screen.ts';
 
+/** In which a registry begins to answer what needs no work of it. Milliseconds. */
+const ANSWER_MS = 60_000;
 /** Repositories whose state is kept; rows come repository by repository. */
 const MAX_REPOSITORIES = 500;
 
@@ -140,7 +142,7 @@ function createWire(runtime: Runtime, side: Side, traffic: Traffic): Send {
     if (send === undefined) {
       const pause = new HostPause(systemClock);
       send = compose(
-        undiciSend(dispatcherFor(url)),
+        undiciSend(dispatcherFor(url), ANSWER_MS),
         ...slow,
         withRetry({ policy: retry, clock: systemClock, pause, log }),
         byKind(() => withPressure(new Pressure(systemClock, maxConnections), traffic)),

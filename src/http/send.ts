@@ -101,8 +101,13 @@ export async function readBody(
   return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks);
 }
 
-/** The innermost Send: one request on the wire, nothing followed and nothing repeated. */
-export function undiciSend(dispatcher: Dispatcher): Send {
+/**
+ * The innermost Send: one request on the wire, nothing followed and nothing repeated.
+ *
+ * @param answerMs how long the answer to a request without a body may take to begin; those with one
+ * may take as long as the dispatcher says, as a registry may hash gigabytes before it answers.
+ */
+export function undiciSend(dispatcher: Dispatcher, answerMs?: number): Send {
   return async ({ method, url, headers, body, gather, signal }) => {
     if (signal.aborted) throw cancelled(signal);
     const opened = body === undefined ? undefined : await openBody(body);
@@ -115,6 +120,7 @@ export function undiciSend(dispatcher: Dispatcher): Send {
         body: opened?.body ?? null,
         // Else undici closes the connection after every HEAD.
         reset: false,
+        ...(body === undefined && answerMs !== undefined && { headersTimeout: answerMs }),
       };
       return await exchange(dispatcher, request, { signal, gather });
     } catch (error) {

@@ -102,7 +102,7 @@ async function* named(
   name: string,
 ): AsyncGenerator<Uint8Array, void, void> {
   try {
-    yield* bytes;
+    for await (const chunk of bytes) yield chunk; // `yield*` waits twice for each
   } catch (error) {
     if (error instanceof RegistrySyncError) throw withName(error, name, { side: 'source' });
     throw error;

@@ -37,7 +37,7 @@ const GO_TOOLS = {
 } as const;
 const GO_BIN = join(dirname(CACHE), 'go', 'bin');
 /** Images at a time: as many as ours does by itself. */
-const JOBS = '32';
+const JOBS = '16';
 
 const looked = new Map<PeerName, boolean>();
 

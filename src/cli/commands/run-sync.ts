@@ -10,6 +10,7 @@ import { parsePlatform } from '../../image/platform.ts';
 import { formatReference } from '../../image/reference.ts';
 import type { RegistryClient } from '../../registry/client.ts';
 import { createMapping, type RowTargets } from '../../sync/mapping.ts';
+import { Outage } from '../../sync/outage.ts';
 import {
   describeSummary,
   formatBytes,
@@ -79,6 +80,7 @@ async function syncRows(run: SyncRun): Promise<number> {
   const { values, io, runtime, rows, results } = run;
   const started = systemClock.now();
   const totals = new Totals();
+  const outage = new Outage();
   // A signal may have come while the rows were read.
   using stopping = new LinkedAbort(io.shutdown.stopping);
   const isBar = runtime.screen.isTerminal && !values.quiet && values['log-format'] === 'text';
@@ -91,6 +93,10 @@ async function syncRows(run: SyncRun): Promise<number> {
       const text = `${totals.failed} failed, ${formatBytes(totals.bytesCopied)} moved`;
       runtime.screen.update({ done: totals.done, text });
       if (isLast(outcome, values['fail-fast'])) stopping.abort('no further row');
+      if (outage.note(outcome) && !stopping.signal.aborted) {
+        runtime.log.error('a registry is out of reach: no further image is started');
+        stopping.abort('outage');
+      }
     }
   } finally {
     runtime.screen.close();

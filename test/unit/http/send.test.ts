@@ -25,6 +25,7 @@ const { signal: NEVER } = new AbortController();
 async function serve(
   t: TestContext,
   answer: (request: IncomingMessage, response: ServerResponse) => void,
+  answerMs?: number,
 ) {
   const server = createServer(answer);
   const state = { sockets: 0 };
@@ -45,7 +46,7 @@ async function serve(
   });
   const { port } = server.address() as AddressInfo;
   return {
-    send: undiciSend(dispatcher),
+    send: undiciSend(dispatcher, answerMs),
     url: new URL(`http://127.0.0.1:${port}/x?y=1`),
     state,
     server,
@@ -134,6 +135,19 @@ describe('a request that fails to be sent', () => {
       message: `GET http://${url.host}/x?y=***: connection refused`,
       details: { reason: 'ECONNREFUSED' },
     });
+  });
+
+  it('says when the answer to a question does not begin in time, but waits for that to a body', async (t) => {
+    const answers: ServerResponse[] = [];
+    const { send, url } = await serve(t, (_, response) => void answers.push(response), 100);
+
+    await rejects(send({ method: 'HEAD', url, signal: NEVER }), {
+      code: 'UNAVAILABLE',
+      message: `HEAD http://${url.host}/x?y=***: no answer in time`,
+    });
+    const put = send({ method: 'PUT', url, body: Buffer.from('x'), signal: NEVER });
+    setTimeout(() => answers.at(-1)?.end(), 400);
+    equal((await put).status, 200);
   });
 
   it('says when the connection is closed before the answer', async (t) => {

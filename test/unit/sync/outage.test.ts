@@ -1,0 +1,38 @@
+import { equal } from 'node:assert/strict';
+import { describe, it } from 'node:test';
+
+import { RegistrySyncError, type ErrorCode } from '../../../src/base/errors.ts';
+import { Outage } from '../../../src/sync/outage.ts';
+import type { TagOutcome } from '../../../src/sync/sync.ts';
+
+const failed = (code: ErrorCode): TagOutcome =>
+  ({ result: 'failed', error: new RegistrySyncError(code, 'failed') }) as TagOutcome;
+const copied = { result: 'copied' } as TagOutcome;
+
+/** What is said after each of so many equal outcomes. */
+function after(outage: Outage, outcome: TagOutcome, times: number): boolean {
+  let said = false;
+  for (let n = 0; n < times; n += 1) said = outage.note(outcome);
+  return said;
+}
+
+describe('an outage', () => {
+  it('is noticed after a hundred images in a row', () => {
+    const outage = new Outage();
+
+    equal(after(outage, failed('UNAVAILABLE'), 99), false);
+    equal(outage.note(failed('UNAVAILABLE')), true);
+  });
+
+  it('is none while some image is well', () => {
+    const outage = new Outage();
+
+    equal(after(outage, failed('UNAVAILABLE'), 99), false);
+    equal(outage.note(copied), false);
+    equal(after(outage, failed('UNAVAILABLE'), 99), false);
+  });
+
+  it('is none when images fail for reasons of their own', () => {
+    equal(after(new Outage(), failed('NOT_FOUND'), 500), false);
+  });
+});
