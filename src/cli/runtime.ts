@@ -141,11 +141,12 @@ function createWire(runtime: Runtime, side: Side, traffic: Traffic): Send {
     let send = sends.get(url.host);
     if (send === undefined) {
       const pause = new HostPause(systemClock);
+      const context = { traffic, pause, isRegistry: url.host === host };
       send = compose(
         undiciSend(dispatcherFor(url), ANSWER_MS),
         ...slow,
         withRetry({ policy: retry, clock: systemClock, pause, log }),
-        byKind(() => withPressure(new Pressure(systemClock, maxConnections), traffic)),
+        byKind(() => withPressure(new Pressure(systemClock, maxConnections), context)),
         withTraffic(traffic, log, systemClock),
       );
       sends.set(url.host, send);

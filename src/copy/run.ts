@@ -3,6 +3,7 @@ import pLimit, { type LimitFunction } from 'p-limit';
 
 import { allEnded } from '../base/concurrent.ts';
 import { throwIfAborted } from '../base/errors.ts';
+import { orAborted } from '../base/on-abort.ts';
 import { LinkedAbort } from '../base/linked-abort.ts';
 import type { Descriptor } from '../image/descriptor.ts';
 import {
@@ -82,25 +83,37 @@ async function putWithin(
   blob: Descriptor,
   { source, sink, signal }: Pick<RunSettings, 'source' | 'sink' | 'signal'>,
 ): Promise<BlobOutcome> {
-  let release = (): void => {};
+  let release: (() => void) | undefined;
   const open = async (): Promise<BlobBytes> => {
-    release(); // when it starts over
-    release = await permitOf(blob.size > SMALL_BLOB_BYTES ? large : small);
-    throwIfAborted(signal); // while it waited for the permit
+    // Kept when it starts over: who holds a place of a host must not wait for a permit.
+    release ??= await permitOf(blob.size > SMALL_BLOB_BYTES ? large : small, signal);
+    throwIfAborted(signal);
     return source.blob(blob, signal);
   };
   try {
     return await sink.putBlob(blob, open, signal);
   } finally {
-    release();
+    release?.();
   }
 }
 
 /** Resolves, once there is one, to what gives the permit back. */
-function permitOf(limit: LimitFunction): Promise<() => void> {
-  return new Promise((resolve) => {
+async function permitOf(limit: LimitFunction, signal: AbortSignal): Promise<() => void> {
+  const permit = new Promise<() => void>((resolve) => {
     void limit(() => new Promise<void>((release) => resolve(release)));
   });
+  try {
+    await orAborted(permit, signal);
+  } catch (error) {
+    void giveBack(permit);
+    throw error;
+  }
+  return permit;
+}
+
+/** Whoever waited for it is gone. */
+async function giveBack(permit: Promise<() => void>): Promise<void> {
+  (await permit)();
 }
 
 function totalsOf(blobs: readonly Descriptor[], outcomes: readonly BlobOutcome[]): BlobTotals {

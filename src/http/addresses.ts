@@ -15,7 +15,7 @@ export type HostRole = 'own' | 'foreign';
 export class AddressRule {
   readonly #allowed: readonly string[];
   readonly #lookup: LookupFunction;
-  #isOwnPrivate: boolean;
+  #isOwnPrivate: boolean | undefined;
 
   /**
    * @param own hostname of the registry.
@@ -27,7 +27,7 @@ export class AddressRule {
     allowed: readonly string[],
     lookup: LookupFunction = systemLookup as LookupFunction,
   ) {
-    this.#isOwnPrivate = isPrivateHost(own);
+    this.#isOwnPrivate = isPrivateHost(own) || undefined;
     this.#allowed = allowed.map((name) => name.toLowerCase());
     this.#lookup = lookup;
   }
@@ -48,11 +48,12 @@ export class AddressRule {
     found: string | readonly { readonly address: string }[],
   ): Error | null {
     const addresses = typeof found === 'string' ? [found] : found.map(({ address }) => address);
-    const hidden = addresses.find(isPrivateHost);
-    if (hidden === undefined) return null;
     // Whoever names a registry of a private network means it, and what belongs to it is there too.
-    if (role === 'own') this.#isOwnPrivate = true;
-    if (this.#isOwnPrivate || this.#isAllowed(hostname)) return null;
+    // Decided once: a name may be given another address while we run.
+    if (role === 'own') this.#isOwnPrivate ??= addresses.every(isPrivateHost);
+    const hidden = addresses.find(isPrivateHost);
+    if (hidden === undefined || this.#isOwnPrivate === true || this.#isAllowed(hostname))
+      return null;
     const message = `${hostname} stands for the private address ${hidden}, and the registry that led there is public: not followed (--allow-private-host ${hostname} allows it)`;
     return new RegistrySyncError('PROTOCOL', message);
   }

@@ -31,7 +31,8 @@ export class Bandwidth {
 export function withBandwidth(bandwidth: Bandwidth): Wrap {
   return (send) => async (request) => {
     const response = await send(request);
-    if (request.method !== 'GET') return response;
+    const isBlob = request.method === 'GET' && request.gather === undefined;
+    if (!isBlob || ![200, 206].includes(response.status)) return response;
     return { ...response, body: slowed(response.body, bandwidth, request) };
   };
 }

@@ -9,8 +9,9 @@
  * delay: Brakmo and Peterson, «TCP Vegas», 1995.)
  */
 import type { Clock } from '../base/clock.ts';
-import { cancelled } from '../base/errors.ts';
+import { cancelled, isError } from '../base/errors.ts';
 import { onAbort } from '../base/on-abort.ts';
+import type { HostPause } from './host-pause.ts';
 import type { HttpRequest, HttpResponse, Wrap } from './send.ts';
 import type { Traffic } from './traffic.ts';
 
@@ -105,22 +106,27 @@ export class Pressure {
 
 const REFUSED_EPOCH_MS = 1000;
 
+/** A host, as far as its pressure is concerned. */
+export interface PressureContext {
+  readonly traffic: Traffic;
+  /** What it has asked for while requests waited for their turn holds for them too. */
+  readonly pause: HostPause;
+  /** The registry itself, not a host that it leads to: its distance is the one that counts. */
+  readonly isRegistry: boolean;
+}
+
 /** Lets a request start when there is room. A request counts until the head of its answer is there. */
-export function withPressure(pressure: Pressure, traffic: Traffic): Wrap {
+export function withPressure(pressure: Pressure, context: PressureContext): Wrap {
   return (send) => async (request) => {
-    if (!pressure.tryStart()) {
-      traffic.waiting += 1;
-      await pressure.turn(request.signal).finally(() => (traffic.waiting -= 1));
-    }
+    await takeTurn(pressure, context, request.signal);
     let sample: Sample = { elapsedMs: undefined };
     try {
       const response = await send(request);
       sample = sampleOf(request, response);
-      noteDistance(traffic, response);
+      noteDistance(context, response);
       return response;
     } catch (error) {
-      const isTelling = !request.signal.aborted && request.once !== true;
-      if (isTelling) sample = { refused: true };
+      if (isOfHost(error, request)) sample = { refused: true };
       throw error;
     } finally {
       pressure.done(sample);
@@ -140,8 +146,30 @@ function isReading({ method }: HttpRequest): boolean {
   return method === 'GET' || method === 'HEAD';
 }
 
-function noteDistance(traffic: Traffic, { elapsedMs }: HttpResponse): void {
-  if (elapsedMs === undefined) return;
+async function takeTurn(
+  pressure: Pressure,
+  { traffic, pause }: PressureContext,
+  signal: AbortSignal,
+): Promise<void> {
+  for (;;) {
+    if (!pressure.tryStart()) {
+      traffic.waiting += 1;
+      await pressure.turn(signal).finally(() => (traffic.waiting -= 1));
+    }
+    if (pause.isOpen) return;
+    pressure.done({ elapsedMs: undefined });
+    await pause.pass(signal);
+  }
+}
+
+/** What the stream of a body could not give says nothing of the host that it is sent to. */
+function isOfHost(error: unknown, { signal, once }: HttpRequest): boolean {
+  if (signal.aborted || once === true) return false;
+  return isError(error, 'UNAVAILABLE') && error.details.side !== 'source';
+}
+
+function noteDistance({ traffic, isRegistry }: PressureContext, { elapsedMs }: HttpResponse): void {
+  if (elapsedMs === undefined || !isRegistry) return;
   traffic.fastestMs = Math.min(traffic.fastestMs || Infinity, elapsedMs);
 }
 

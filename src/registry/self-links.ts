@@ -29,12 +29,13 @@ export class SelfLinks {
   async learn<T>(run: () => Promise<{ outcome: T; work: boolean | undefined }>): Promise<T> {
     let end = (): void => {};
     this.#learning = new Promise((resolve) => (end = resolve));
+    this.#tries += 1;
     try {
       const { outcome, work } = await run();
-      this.#tries += 1;
-      this.#work = work ?? (this.#tries < MAX_TRIES ? undefined : false);
+      this.#work = work;
       return outcome;
     } finally {
+      if (this.#tries >= MAX_TRIES) this.#work ??= false;
       this.#learning = undefined;
       end();
     }

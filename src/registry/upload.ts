@@ -215,9 +215,18 @@ async function startUpload(upload: Upload): Promise<URL> {
 }
 
 async function sendOnce(upload: Upload, session: URL): Promise<void> {
+  const { open } = upload;
+  // Opened before the request takes a place at the target: who holds one must not wait to open.
+  const first = await open();
+  try {
+    await sendOpened(upload, session, first);
+  } finally {
+    if (!(first instanceof Uint8Array)) first.destroy(); // if it was not even begun
+  }
+}
+
+async function sendOpened(upload: Upload, session: URL, first: BlobBytes): Promise<void> {
   const { client, path, target, open, signal } = upload;
-  // Small blobs are there before their request takes up a place at the target.
-  const first = target.size <= SMALL_BLOB_BYTES ? await open() : undefined;
   const body =
     first instanceof Uint8Array ? first : { size: target.size, open: startingWith(first, open) };
   const headers = { 'content-type': 'application/octet-stream' };
@@ -248,8 +257,8 @@ async function sendOnce(upload: Upload, session: URL): Promise<void> {
 }
 
 /** Gives what is open already, and then opens anew. */
-function startingWith(first: BlobBytes | undefined, open: OpenBlob): OpenBlob {
-  let given = first;
+function startingWith(first: BlobBytes, open: OpenBlob): OpenBlob {
+  let given: BlobBytes | undefined = first;
   return async () => {
     const bytes = given ?? (await open());
     given = undefined;

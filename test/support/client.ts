@@ -8,7 +8,7 @@ import { silentLog } from '../../src/base/log.ts';
 import { createDispatcher } from '../../src/http/dispatcher.ts';
 import { HostPause } from '../../src/http/host-pause.ts';
 import { withRetry, type RetryPolicy } from '../../src/http/retry.ts';
-import { compose, undiciSend, type Send } from '../../src/http/send.ts';
+import { compose, undiciSend, type Send, type Wrap } from '../../src/http/send.ts';
 import { Traffic } from '../../src/http/traffic.ts';
 import type { Descriptor } from '../../src/image/descriptor.ts';
 import { parseDigest } from '../../src/image/digest.ts';
@@ -29,6 +29,8 @@ export interface ClientOptions {
   /** How often a request is repeated; 2 unless given. */
   readonly times?: number;
   readonly sharedBlobs?: BlobDirectory;
+  /** A policy within the one that repeats. */
+  readonly wrap?: Wrap;
 }
 
 /** Never aborted. */
@@ -55,7 +57,8 @@ export function connectTo(registry: { host: string }, options: ClientOptions = {
   const clock = options.clock ?? new FakeClock();
   const policy = policyOf(options);
   const retry = withRetry({ policy, clock, pause: new HostPause(clock), log: silentLog() });
-  const wire = compose(undiciSend(dispatcher), retry);
+  const wraps = options.wrap === undefined ? [retry] : [retry, options.wrap];
+  const wire = compose(undiciSend(dispatcher), ...wraps);
   return clientOver(wire, registry.host, { ...options, clock });
 }
 

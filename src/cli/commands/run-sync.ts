@@ -98,6 +98,9 @@ async function syncRows(run: SyncRun): Promise<number> {
         stopping.abort('outage');
       }
     }
+  } catch (error) {
+    await results.close().catch(() => {}); // what is done is told, whatever else went wrong
+    throw error;
   } finally {
     runtime.screen.close();
   }

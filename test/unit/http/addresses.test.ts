@@ -72,6 +72,21 @@ describe('the address of a host that a private registry leads to', () => {
     equal(await outcome(rule, 'foreign', 'evil.test'), undefined);
   });
 
+  it('may not once the registry’s own name stands for something else than before', async () => {
+    const changing = { 'r.test': ['203.0.113.1'] };
+    const lookup2 = ((_, options, done) => {
+      const all = changing['r.test'].map((address) => ({ address, family: 4 }));
+      if (options.all === true) done(null, all as LookupAddress[]);
+      else done(null, all[0]?.address ?? '', 4);
+    }) as LookupFunction;
+    const rule = new AddressRule('r.test', [], lookup2);
+    equal(await outcome(rule, 'own', 'r.test'), undefined);
+    changing['r.test'] = ['10.0.0.1'];
+
+    match(String(await outcome(rule, 'own', 'r.test')), /not followed/);
+    match(String(await outcome(rule, 'foreign', 'evil.test')), /not followed/);
+  });
+
   it('may be private too when the registry is named by its address', async () => {
     equal(
       await outcome(new AddressRule('127.0.0.1', [], lookup), 'foreign', 'evil.test'),

@@ -2,6 +2,8 @@ import { equal, ok, rejects } from 'node:assert/strict';
 import { Readable } from 'node:stream';
 import { describe, it } from 'node:test';
 
+import { HostPause } from '../../../src/http/host-pause.ts';
+import { RegistrySyncError } from '../../../src/base/errors.ts';
 import { byKind, Pressure, withPressure } from '../../../src/http/pressure.ts';
 import { compose, type HttpRequest, type HttpResponse } from '../../../src/http/send.ts';
 import { Traffic } from '../../../src/http/traffic.ts';
@@ -80,24 +82,25 @@ describe('the number of requests that may be under way', () => {
   });
 });
 
+const GET: HttpRequest = { method: 'GET', url: new URL('https://r.test/v2/'), signal: NEVER };
+
+/** A host that answers when it is told to. */
+function host(most: number) {
+  const clock = new FakeClock();
+  const traffic = new Traffic();
+  const pause = new HostPause(clock);
+  const answers: ((status: number) => void)[] = [];
+  const send = compose(
+    () =>
+      new Promise<HttpResponse>((resolve) => {
+        answers.push((status) => resolve({ status, headers: {}, body: Readable.from([]) }));
+      }),
+    byKind(() => withPressure(new Pressure(clock, most), { traffic, pause, isRegistry: true })),
+  );
+  return { send, answers, traffic, pause, clock };
+}
+
 describe('withPressure', () => {
-  const GET: HttpRequest = { method: 'GET', url: new URL('https://r.test/v2/'), signal: NEVER };
-
-  /** A host that answers when it is told to. */
-  function host(most: number) {
-    const clock = new FakeClock();
-    const traffic = new Traffic();
-    const answers: ((status: number) => void)[] = [];
-    const send = compose(
-      () =>
-        new Promise<HttpResponse>((resolve) => {
-          answers.push((status) => resolve({ status, headers: {}, body: Readable.from([]) }));
-        }),
-      byKind(() => withPressure(new Pressure(clock, most), traffic)),
-    );
-    return { send, answers, traffic };
-  }
-
   it('lets no more requests out than may be, in their order', async () => {
     const { send, answers, traffic } = host(2);
     const sent = [1, 2, 3].map(() => send(GET));
@@ -122,6 +125,23 @@ describe('withPressure', () => {
     equal(answers.length, 2);
   });
 
+  it('holds back who waited when the host wants to be left alone meanwhile', async () => {
+    const { send, answers, pause, clock } = host(1);
+    void send(GET);
+    const second = send(GET);
+    let slept = 0;
+    clock.onSleep = (ms) => (slept += ms);
+    await new Promise(setImmediate);
+    pause.close(5000);
+    answers[0]?.(429);
+    await new Promise(setImmediate);
+
+    equal(answers.length, 2);
+    ok(slept >= 5000);
+    answers[1]?.(200);
+    await second;
+  });
+
   it('lets go of who is stopped while it waits', async () => {
     const { send, answers, traffic } = host(1);
     const stopping = new AbortController();
@@ -136,5 +156,19 @@ describe('withPressure', () => {
     void send(GET);
     await new Promise(setImmediate);
     equal(answers.length, 2);
+  });
+});
+
+describe('a failure that is not of the host', () => {
+  it('says nothing of a host when the source of a body fails', async () => {
+    const clock = new FakeClock();
+    const pressure = new Pressure(clock, 64);
+    const failure = new RegistrySyncError('UNAVAILABLE', 'down', { details: { side: 'source' } });
+    const context = { traffic: new Traffic(), pause: new HostPause(clock), isRegistry: true };
+    const send = compose(() => Promise.reject(failure), withPressure(pressure, context));
+
+    await rejects(send({ ...GET, method: 'PATCH' }), (error) => error === failure);
+
+    equal(pressure.limit, 64);
   });
 });

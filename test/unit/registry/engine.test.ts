@@ -6,9 +6,13 @@ import { afterEach, describe, it } from 'node:test';
 import { createTransfers } from '../../../src/copy/run.ts';
 import { createCopier, type CopyResult } from '../../../src/copy/copier.ts';
 import { ALL } from '../../../src/copy/select.ts';
+import { HostPause } from '../../../src/http/host-pause.ts';
+import { byKind, Pressure, withPressure } from '../../../src/http/pressure.ts';
+import { Traffic } from '../../../src/http/traffic.ts';
 import { parseDigest } from '../../../src/image/digest.ts';
 import { Repository } from '../../../src/registry/repository.ts';
 import { connectTo, NEVER } from '../../support/client.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
 import { artifact, image, index, layer, type BuiltImage } from '../../support/images.ts';
 import {
   startRegistry,
@@ -199,4 +203,33 @@ describe('bytes that come in odd ways', () => {
     );
     match(put?.path ?? '', /^\/v2\/a\/blobs\/uploads\/x\?y=z&digest=sha256:/);
   });
+});
+
+describe('large blobs through a host that takes one request at a time', () => {
+  it(
+    'are all copied: nobody who holds a place at it waits for a permit',
+    { timeout: 20_000 },
+    async () => {
+      const [source, target] = [await startRegistry(), await startRegistry()];
+      open.push(source, target);
+      const layers = [1, 2, 3, 4, 5].map((n) =>
+        layer({ seed: `large ${n}`, layerBytes: 5_000_000 }),
+      );
+      putImage(source.store, 'a', '1', image({ layers }));
+      const clock = new FakeClock();
+      const context = { traffic: new Traffic(), pause: new HostPause(clock), isRegistry: true };
+      const narrow = byKind(() => withPressure(new Pressure(clock, 1), context));
+      const to = new Repository(connectTo(target, { wrap: narrow }), 'a');
+      const from = new Repository(connectTo(source), 'a');
+      const copy = createCopier({
+        transfers: createTransfers(2, 2),
+        selection: ALL,
+        referrers: 'none',
+      });
+
+      await copy({ source: from.source('1'), sink: to.sink('1'), signal: NEVER });
+
+      equal(repositoryOf(target.store, 'a').tags.size, 1);
+    },
+  );
 });

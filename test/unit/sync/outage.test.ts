@@ -32,6 +32,18 @@ describe('an outage', () => {
     equal(after(outage, failed('UNAVAILABLE'), 99), false);
   });
 
+  it('is none when a registry answers that it fails, as it may for one repository', () => {
+    const error = new RegistrySyncError('UNAVAILABLE', 'failed', { details: { status: 500 } });
+
+    equal(after(new Outage(), { result: 'failed', error } as TagOutcome, 500), false);
+  });
+
+  it('is noticed by the answers of a gateway', () => {
+    const error = new RegistrySyncError('UNAVAILABLE', 'failed', { details: { status: 503 } });
+
+    equal(after(new Outage(), { result: 'failed', error } as TagOutcome, 100), true);
+  });
+
   it('is none when images fail for reasons of their own', () => {
     equal(after(new Outage(), failed('NOT_FOUND'), 500), false);
   });
