@@ -1,4 +1,5 @@
 /** Several things at a time: over a stream of items without reading ahead, and a handful to their end. */
+import { LinkedAbort } from './linked-abort.ts';
 
 /**
  * As `Promise.all`, but a failure is thrown only when all have ended: nothing goes on behind the
@@ -9,6 +10,29 @@ export async function allEnded<R>(running: readonly Promise<R>[]): Promise<R[]> 
   all.catch(() => {}); // returned below
   await Promise.allSettled(running);
   return all;
+}
+
+/**
+ * Works on all items at once. The first failure stops the others, whose results would be for nothing,
+ * and is thrown when all have ended.
+ */
+export async function allOrNone<T, R>(
+  items: readonly T[],
+  signal: AbortSignal,
+  work: (item: T, signal: AbortSignal) => Promise<R>,
+): Promise<R[]> {
+  using linked = new LinkedAbort(signal);
+  const running = items.map(async (item) => {
+    try {
+      return await work(item, linked.signal);
+    } catch (error) {
+      linked.abort(error);
+      throw error;
+    }
+  });
+  return await allEnded(running).catch((error: unknown) => {
+    throw signal.aborted ? error : (linked.signal.reason ?? error);
+  });
 }
 
 /** `allEnded` of two things of different kinds. */

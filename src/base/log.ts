@@ -7,6 +7,7 @@
 import { pino, type Logger } from 'pino';
 
 import type { Secrets } from './redact.ts';
+import { onOneLine } from './shown.ts';
 
 export type Log = Logger;
 export type LogFormat = 'text' | 'json';
@@ -61,9 +62,7 @@ function fact(value: unknown): string {
   // Control characters too: what a server says must not steer a terminal.
   const quoted =
     /[\s"=\p{Cc}]/u.test(text) && typeof value === 'string' ? JSON.stringify(text) : text;
-  // JSON leaves those of Latin 1 as they are.
-  // oxlint-disable-next-line no-control-regex
-  return quoted.replaceAll(/[\u007f-\u009f]/g, ' ');
+  return onOneLine(quoted); // JSON leaves those of Latin 1 as they are
 }
 
 /** A log that says nothing, for callers that need none. */

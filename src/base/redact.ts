@@ -39,6 +39,8 @@ export function redactUrl(url: URL): string {
 export class Secrets {
   readonly #values = new Set<string>();
   readonly #passing: string[] = [];
+  /** All of them; the longest first, else one that begins like another would show its end. */
+  #ordered: readonly string[] = [];
 
   /** Remembers a secret, and the forms in which it travels. Very short ones would hide ordinary text. */
   add(secret: string): void {
@@ -46,6 +48,7 @@ export class Secrets {
     this.#values.add(secret);
     this.#values.add(encodeURIComponent(secret));
     this.#values.add(JSON.stringify(secret).slice(1, -1));
+    this.#order();
   }
 
   /** Remembers a secret that will soon be none, and forgets the oldest of these when there are many. */
@@ -53,14 +56,18 @@ export class Secrets {
     if (secret.length < 4 || this.#passing.includes(secret)) return;
     this.#passing.push(secret);
     if (this.#passing.length > MAX_PASSING) this.#passing.shift();
+    this.#order();
+  }
+
+  /** Once per secret, as every line asks for it. */
+  #order(): void {
+    this.#ordered = [...this.#values, ...this.#passing].toSorted((a, b) => b.length - a.length);
   }
 
   /** `text` with every known secret and everything of a token's shape replaced by `***`. */
   hide(text: string): string {
     let shown = text;
-    // The longest first: else a secret that begins like another would show its end.
-    const values = [...this.#values, ...this.#passing].toSorted((a, b) => b.length - a.length);
-    for (const value of values) shown = withoutCut(shown.replaceAll(value, HIDDEN), value);
+    for (const value of this.#ordered) shown = withoutCut(shown.replaceAll(value, HIDDEN), value);
     for (const [shape, replacement] of TOKEN_SHAPES) shown = shown.replaceAll(shape, replacement);
     return shown;
   }

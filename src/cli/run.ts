@@ -1,6 +1,7 @@
 /** One run of the program: from words to an exit code, whatever happens in between. */
 import { RegistrySyncError } from '../base/errors.ts';
 import { Secrets } from '../base/redact.ts';
+import { onOneLine } from '../base/shown.ts';
 import { type AnyCommand, type Io } from './command.ts';
 import { crawlCommand } from './commands/crawl.ts';
 import { syncCommand } from './commands/sync.ts';
@@ -26,8 +27,7 @@ export async function run(argv: readonly string[], io: Io, version: string): Pro
     const execute = await parsed.command.load();
     return await execute(parsed.values as never, { ...io, secrets });
   } catch (error) {
-    // oxlint-disable-next-line no-control-regex
-    const text = describe(error).replaceAll(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/g, ' ');
+    const text = describe(error).split('\n').map(onOneLine).join('\n');
     io.stderr.write(`${secrets.hide(text)}\n`);
     return exitCodeOf(error);
   }

@@ -1,7 +1,6 @@
 /** What a copy will do, as data: read from the source, nothing yet done. */
-import { allEnded } from '../base/concurrent.ts';
+import { allOrNone } from '../base/concurrent.ts';
 import { RegistrySyncError } from '../base/errors.ts';
-import { LinkedAbort } from '../base/linked-abort.ts';
 import type { Descriptor } from '../image/descriptor.ts';
 import type { Digest } from '../image/digest.ts';
 import { childrenOf, type StoredManifest } from '../image/manifest.ts';
@@ -47,30 +46,18 @@ export async function planCopy(
   return { root, children: inOrder(manifests).slice(0, -1), blobs: blobsOf(manifests) };
 }
 
-/**
- * Reads one level. Sizes that are said may be lies, so what has come is counted too. The
- * first failure stops the others: what they hold would be for nothing.
- */
-async function readLevel(
+/** Reads one level. Sizes that are said may be lies, so what has come is counted too. */
+function readLevel(
   level: readonly Descriptor[],
   source: ImageSource,
   held: { bytes: number },
   signal: AbortSignal,
 ): Promise<StoredManifest[]> {
-  using linked = new LinkedAbort(signal);
-  const read = level.map(async ({ digest }) => {
-    try {
-      const stored = await source.manifest(digest, linked.signal);
-      held.bytes += stored.bytes.byteLength;
-      if (held.bytes > MAX_BYTES) throw tooLarge();
-      return stored;
-    } catch (error) {
-      linked.abort(error);
-      throw error;
-    }
-  });
-  return allEnded(read).catch((error: unknown) => {
-    throw signal.aborted ? error : (linked.signal.reason ?? error);
+  return allOrNone(level, signal, async ({ digest }, all) => {
+    const stored = await source.manifest(digest, all);
+    held.bytes += stored.bytes.byteLength;
+    if (held.bytes > MAX_BYTES) throw tooLarge();
+    return stored;
   });
 }
 

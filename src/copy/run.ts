@@ -1,10 +1,9 @@
 /** Does what a plan says: blobs, then manifests from the leaves up, the root last. */
 import pLimit, { type LimitFunction } from 'p-limit';
 
-import { allEnded } from '../base/concurrent.ts';
+import { allEnded, allOrNone } from '../base/concurrent.ts';
 import { throwIfAborted } from '../base/errors.ts';
 import { orAborted } from '../base/on-abort.ts';
-import { LinkedAbort } from '../base/linked-abort.ts';
 import type { Descriptor } from '../image/descriptor.ts';
 import {
   SMALL_BLOB_BYTES,
@@ -49,18 +48,9 @@ export async function runBlobs(
   { blobs }: CopyPlan,
   { source, sink, transfers, signal }: RunSettings,
 ): Promise<BlobTotals> {
-  using linked = new LinkedAbort(signal);
-  const put = blobs.map(async (blob) => {
-    try {
-      return await putWithin(transfers, blob, { source, sink, signal: linked.signal });
-    } catch (error) {
-      linked.abort(error);
-      throw error;
-    }
-  });
-  const outcomes = await allEnded(put).catch((error: unknown) => {
-    throw signal.aborted ? error : (linked.signal.reason ?? error);
-  });
+  const outcomes = await allOrNone(blobs, signal, (blob, all) =>
+    putWithin(transfers, blob, { source, sink, signal: all }),
+  );
   return totalsOf(blobs, outcomes);
 }
 

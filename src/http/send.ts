@@ -14,7 +14,7 @@ import { exchange, type Answer } from './exchange.ts';
 
 export type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
-/** A body of known size that is opened when it is sent, which is once. */
+/** A body of known size that can be had again: `open` is called once for each time it is sent. */
 export interface OpenedBody {
   /** Bytes; sent as Content-Length. */
   readonly size: number;

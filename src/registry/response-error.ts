@@ -6,7 +6,7 @@
  */
 import { RegistrySyncError, type ErrorCode } from '../base/errors.ts';
 import { redactUrl } from '../base/redact.ts';
-import { shown } from '../base/shown.ts';
+import { onOneLine, shown } from '../base/shown.ts';
 import { isObject } from '../image/descriptor.ts';
 import { readBody, type HttpRequest, type HttpResponse } from '../http/send.ts';
 
@@ -99,6 +99,5 @@ function readError(value: unknown): OciError {
 
 /** A server's words on one line, without what could steer a terminal. */
 function printable(value: unknown): string {
-  // oxlint-disable-next-line no-control-regex
-  return typeof value === 'string' ? value.replaceAll(/[\u0000-\u001f\u007f-\u009f]+/g, ' ') : '';
+  return typeof value === 'string' ? onOneLine(value) : '';
 }

@@ -71,8 +71,9 @@ export async function crawl(settings: CrawlSettings): Promise<CrawlReport> {
     }
   }
   const isEmpty = counts.repositories === 0;
-  if (isEmpty && (counts.skipped > 0 || settings.mayBeEmpty !== true))
+  if (isEmpty && (counts.skipped > 0 || settings.mayBeEmpty !== true)) {
     throw nothingMatched(settings, counts);
+  }
   return { ...counts, failures: [...failures.values()] };
 }
 

@@ -3,6 +3,7 @@ import { createWriteStream, type WriteStream } from 'node:fs';
 import { once } from 'node:events';
 
 import type { Secrets } from '../base/redact.ts';
+import { onOneLine } from '../base/shown.ts';
 import { formatReference } from '../image/reference.ts';
 import { formatCsv } from './csv.ts';
 import type { TagOutcome } from './sync.ts';
@@ -199,8 +200,7 @@ export class ResultsFile {
       result,
       outcome.result === 'failed' ? '0' : String(outcome.bytes),
       String(Math.round(elapsedMs)),
-      // oxlint-disable-next-line no-control-regex
-      error.replaceAll(/[\s\u0000-\u001f\u007f-\u009f]+/g, ' '),
+      onOneLine(error).replaceAll(/\s+/g, ' '),
     ];
   }
 }

@@ -3,14 +3,9 @@ import { Agent, request } from 'node:http';
 import { Agent as TlsAgent, request as tlsRequest } from 'node:https';
 
 import type { Model } from './model.ts';
+import { ACCEPT } from './accept.ts';
 
 const AT_ONCE = 32;
-const ACCEPT = [
-  'application/vnd.oci.image.index.v1+json',
-  'application/vnd.oci.image.manifest.v1+json',
-  'application/vnd.docker.distribution.manifest.list.v2+json',
-  'application/vnd.docker.distribution.manifest.v2+json',
-].join(', ');
 
 /** @throws {Error} when a tag is missing or stands for something else. */
 export async function expectHolds(origin: string, model: Model): Promise<void> {

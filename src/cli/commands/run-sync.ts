@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 
 import { systemClock } from '../../base/clock.ts';
+import type { RegistrySyncError } from '../../base/errors.ts';
 import { LinkedAbort } from '../../base/linked-abort.ts';
 import { createCopier, type Referrers } from '../../copy/copier.ts';
 import { createTransfers } from '../../copy/run.ts';
@@ -93,10 +94,8 @@ async function syncRows(run: SyncRun): Promise<number> {
       const text = `${totals.failed} failed, ${formatBytes(totals.bytesCopied)} moved`;
       runtime.screen.update({ done: totals.done, text });
       if (isLast(outcome, values['fail-fast'])) stopping.abort('no further row');
-      if (outage.note(outcome) && !stopping.signal.aborted) {
-        runtime.log.error('a registry is out of reach: no further image is started');
-        stopping.abort('outage');
-      }
+      const gone = stopping.signal.aborted ? undefined : outage.note(outcome);
+      if (gone !== undefined) stopForOutage(gone, stopping, runtime);
     }
   } catch (error) {
     await results.close().catch(() => {}); // what is done is told, whatever else went wrong
@@ -112,6 +111,15 @@ async function syncRows(run: SyncRun): Promise<number> {
   await finish(run, summary);
   if (totals.isAllRefused) return EXIT.failed;
   return summary.failed > 0 || summary.notStarted > 0 ? EXIT.partial : EXIT.ok;
+}
+
+function stopForOutage(
+  { message }: RegistrySyncError,
+  stopping: LinkedAbort,
+  { log }: Runtime,
+): void {
+  log.error({ error: message }, 'a registry is out of reach: no further image is started');
+  stopping.abort('outage');
 }
 
 /** What is wrong with the command line or the environment is wrong for every row. */
