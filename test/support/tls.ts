@@ -20,7 +20,7 @@ export interface KeyPair {
 /** Paths of what `createCertificates` made. */
 export interface Certificates {
   readonly caCert: string;
-  /** Signed by the CA, for 127.0.0.1 and localhost. */
+  /** Signed by the CA, for 127.0.0.1, localhost and the names asked for. */
   readonly serverCert: string;
   readonly serverKey: string;
   /** For `--src-cert-dir`: trusts the CA. */
@@ -40,7 +40,7 @@ export interface LoopbackServer {
   close(): Promise<void>;
 }
 
-const OPENSSL_CONFIG = `
+const opensslConfig = (names: readonly string[]): string => `
 [req]
 distinguished_name = name
 prompt = no
@@ -51,7 +51,7 @@ basicConstraints = critical, CA:TRUE
 keyUsage = critical, keyCertSign
 subjectKeyIdentifier = hash
 [server]
-subjectAltName = IP:127.0.0.1, DNS:localhost
+subjectAltName = ${['IP:127.0.0.1', 'DNS:localhost', ...names.map((name) => `DNS:${name}`)].join(', ')}
 extendedKeyUsage = serverAuth
 [client]
 extendedKeyUsage = clientAuth
@@ -63,11 +63,17 @@ const VALID_DAYS = 7;
 const EC = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1'];
 const RSA = ['-newkey', 'rsa:2048'];
 
-/** Makes a CA that nobody else trusts, and certificates signed by it, in `dir`, which must exist. */
-export async function createCertificates(dir: string): Promise<Certificates> {
+/**
+ * Makes a CA that nobody else trusts, and certificates signed by it, in `dir`, which must exist. The
+ * server's is also for `names`.
+ */
+export async function createCertificates(
+  dir: string,
+  names: readonly string[] = [],
+): Promise<Certificates> {
   const ca = await certify(dir, 'ca', EC);
   const issuer = ['-CA', ca.cert, '-CAkey', ca.key];
-  const server = await certify(dir, 'server', [...EC, ...issuer]);
+  const server = await certify(dir, 'server', [...EC, ...issuer], names);
   const client = await certify(dir, 'client', [...EC, ...issuer]);
 
   const certDir = join(dir, 'certs.d');
@@ -93,10 +99,15 @@ export async function createSigningKey(dir: string): Promise<KeyPair> {
 }
 
 /** `name` is both the files' name and the section of the configuration with its extensions. */
-async function certify(dir: string, name: string, flags: readonly string[]): Promise<KeyPair> {
+async function certify(
+  dir: string,
+  name: string,
+  flags: readonly string[],
+  names: readonly string[] = [],
+): Promise<KeyPair> {
   const config = join(dir, `${name}.cnf`);
   const made = { cert: join(dir, `${name}.crt`), key: join(dir, `${name}.key`) };
-  await writeFile(config, OPENSSL_CONFIG);
+  await writeFile(config, opensslConfig(names));
   const request = ['req', '-x509', '-nodes', '-days', String(VALID_DAYS), ...flags];
   const content = [
     '-config',
