@@ -8,19 +8,24 @@ import { createLog, type Log, type LogFormat } from '../base/log.ts';
 import type { Secrets } from '../base/redact.ts';
 import { AddressRule } from '../http/addresses.ts';
 import { Bandwidth, withBandwidth } from '../http/bandwidth.ts';
+import { Budget, withBudget } from '../http/budget.ts';
 import { createDispatcher } from '../http/dispatcher.ts';
 import { HostPause } from '../http/host-pause.ts';
 import { isLoopbackHost } from '../http/origin.ts';
 import { byKind, Pressure, withPressure } from '../http/pressure.ts';
 import { DEFAULT_RETRY, withRetry, type RetryPolicy } from '../http/retry.ts';
-import { compose, undiciSend, type Send } from '../http/send.ts';
+import { compose, undiciSend, type Send, type Wrap } from '../http/send.ts';
 import { Traffic, withTraffic } from '../http/traffic.ts';
+import type { AzureCloudName } from '../registry/azure-clouds.ts';
 import type { BlobDirectory } from '../registry/blob-directory.ts';
 import { RegistryClient } from '../registry/client.ts';
 import { askHelper } from '../registry/credential-helper.ts';
 import { CredentialChain } from '../registry/credential-chain.ts';
-import { hostOf } from '../registry/endpoints.ts';
+import type { Inventory } from '../registry/inventory.ts';
+import { hostOf, profileOf, type RegistryKind, type RegistryProfile } from '../registry/profile.ts';
+import { checkPullLimit } from '../registry/pull-limit.ts';
 import { Repository } from '../registry/repository.ts';
+import { azureIdentity } from './azure-identity.ts';
 import type { Io, RunIo } from './command.ts';
 import type { Access } from './options/access.ts';
 import { Screen } from './screen.ts';
@@ -49,6 +54,8 @@ export interface Runtime {
   /** That may have private addresses though the registry is public. */
   readonly privateHosts: readonly string[];
   readonly env: Io['env'];
+  /** Aborted when what runs is given up. */
+  readonly signal: AbortSignal;
 }
 
 export async function createRuntime(options: RuntimeOptions, io: RunIo): Promise<Runtime> {
@@ -69,12 +76,16 @@ export async function createRuntime(options: RuntimeOptions, io: RunIo): Promise
     maxConnections: options['max-connections'],
     privateHosts: options['allow-private-host'],
     env: io.env,
+    signal: io.shutdown.signal,
   };
 }
 
 export interface Side {
   readonly registry: string;
+  /** By its host, unless given. */
+  readonly kind?: RegistryKind | undefined;
   readonly access: Access;
+  readonly azureCloud?: AzureCloudName | undefined;
   readonly variables: 'SOURCE' | 'TARGET';
   /** What is read comes no faster. Bytes per second. */
   readonly bandwidth?: number | undefined;
@@ -87,11 +98,23 @@ export function connect(runtime: Runtime, side: Side): RegistryClient {
   const { registry, access, variables, sharedBlobs } = side;
   const { retry, env, secrets, log } = runtime;
   const traffic = new Traffic();
-  const chain = new CredentialChain({ options: access, variables, env, secrets, ask: askHelper });
+  const profile = profileOf(registry, side.kind);
+  const wire = createWire(runtime, { ...side, profile }, traffic);
+  const azure = { registry, profile, credential: access.azureCredential, cloud: side.azureCloud };
+  const chain = new CredentialChain({
+    options: access,
+    variables,
+    env,
+    secrets,
+    ask: askHelper,
+    clock: systemClock,
+    identity: azureIdentity(runtime, azure, wire),
+  });
   chain.check();
   return new RegistryClient({
     registry,
-    wire: createWire(runtime, side, traffic),
+    profile,
+    wire,
     allowHttp: access.tlsVerify === false || (access.tlsVerify === undefined && isLocal(registry)),
     credentials: (repository) => chain.find(registry, repository),
     retry,
@@ -112,8 +135,12 @@ function isLocal(registry: string): boolean {
  * certificate will do» is said of the registry only, not of the token server or storage that it
  * leads to (CVE-2019-10214).
  */
-function createWire(runtime: Runtime, side: Side, traffic: Traffic): Send {
-  const { registry, access, bandwidth } = side;
+function createWire(
+  runtime: Runtime,
+  side: Side & { readonly profile: RegistryProfile },
+  traffic: Traffic,
+): Send {
+  const { registry, access, bandwidth, profile } = side;
   const { env, log, retry, maxConnections } = runtime;
   const host = hostOf(registry);
   const hostname = host.replace(/:\d+$/, '');
@@ -145,14 +172,20 @@ function createWire(runtime: Runtime, side: Side, traffic: Traffic): Send {
       send = compose(
         undiciSend(dispatcherFor(url), ANSWER_MS),
         ...slow,
-        withRetry({ policy: retry, clock: systemClock, pause, log }),
+        withRetry({ policy: retry, clock: systemClock, pause, log, inspect: checkPullLimit }),
         byKind(() => withPressure(new Pressure(systemClock, maxConnections), context)),
+        ...budgetOf(profile, url.host),
         withTraffic(traffic, log, systemClock),
       );
       sends.set(url.host, send);
     }
     return send(request);
   };
+}
+
+function budgetOf({ budgets }: RegistryProfile, host: string): Wrap[] {
+  const perMinute = budgets[host];
+  return perMinute === undefined ? [] : [withBudget(new Budget(systemClock, perMinute))];
 }
 
 /** Source: containers-certs.d(5). */
@@ -164,12 +197,15 @@ function defaultCertDirs(host: string, env: Io['env']): string[] {
 }
 
 /** The repositories of a registry; the state of those used last is kept. */
-export function repositoriesOf(client: RegistryClient): (path: string) => Repository {
+export function repositoriesOf(
+  client: RegistryClient,
+  inventory?: Inventory,
+): (path: string) => Repository {
   const kept = new LRUCache<string, Repository>({ max: MAX_REPOSITORIES });
   return (path) => {
     let repository = kept.get(path);
     if (repository === undefined) {
-      repository = new Repository(client, path);
+      repository = new Repository(client, path, inventory);
       kept.set(path, repository);
     }
     return repository;

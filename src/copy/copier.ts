@@ -75,7 +75,7 @@ async function copyAtDepth(
 ): Promise<CopyResult> {
   const { source, sink, signal } = request;
   const [there, wanted] = await bothEnded(
-    onSide('target', sink, () => sink.head(signal)),
+    onSide('target', sink, () => sink.head(signal, request.expected)),
     onSide('source', source, () => wantedDigest(request)),
   );
   const isSame = there?.digest === wanted;

@@ -8,8 +8,8 @@ import type { Clock } from '../base/clock.ts';
 import { isRetryable, RegistrySyncError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { redactUrl } from '../base/redact.ts';
-import { parseRetryAfter } from './retry-after.ts';
-import { discard, header, type HttpRequest, type HttpResponse, type Wrap } from './send.ts';
+import { retryAfterOf } from './retry-after.ts';
+import { discard, type HttpRequest, type HttpResponse, type Send, type Wrap } from './send.ts';
 import type { HostPause } from './host-pause.ts';
 
 export interface RetryPolicy {
@@ -36,6 +36,8 @@ export interface RetryContext {
   readonly clock: Clock;
   readonly pause: HostPause;
   readonly log: Log;
+  /** Looks at an answer of 429: throws when waiting a while will not help, else hands it on unread. */
+  readonly inspect?: (request: HttpRequest, refusal: HttpResponse) => Promise<HttpResponse>;
 }
 
 const BUSY = new Set([408, 429, 500, 502, 503, 504]);
@@ -60,7 +62,7 @@ export function withRetry(context: RetryContext): Wrap {
     const repeatable = isWhole && request.once !== true;
     for (let attempt = 1; ; attempt += 1) {
       if (!pause.isOpen) await pause.pass(request.signal);
-      const outcome = await outcomeOf(send(request));
+      const outcome = await outcomeOf(sendAndInspect(send, request, context));
       if (!isBusy(outcome)) return settle(outcome);
       const asked = askedDelay(outcome.response, clock.now());
       if (asked !== undefined) {
@@ -74,6 +76,15 @@ export function withRetry(context: RetryContext): Wrap {
       if (!asked) await clock.sleep(backoffMs(policy, attempt), request.signal);
     }
   };
+}
+
+async function sendAndInspect(
+  send: Send,
+  request: HttpRequest,
+  { inspect }: RetryContext,
+): Promise<HttpResponse> {
+  const response = await send(request);
+  return response.status === 429 && inspect !== undefined ? inspect(request, response) : response;
 }
 
 type Outcome = { readonly response?: HttpResponse; readonly error?: unknown };
@@ -91,7 +102,7 @@ const LASTING = /^(?:ENOTFOUND|ERR_TLS|CERT_|SELF_SIGNED|DEPTH_ZERO|UNABLE_TO_|E
 
 function isBusy({ response, error }: Outcome): boolean {
   if (response !== undefined) return BUSY.has(response.status);
-  if (!isRetryable(error)) return false;
+  if (!isRetryable(error) || (error as RegistrySyncError).details.isSpent === true) return false;
   return !LASTING.test(String((error as RegistrySyncError).details.reason));
 }
 
@@ -107,9 +118,7 @@ function factsOf({ method, url }: HttpRequest, { response, error }: Outcome): ob
 
 function askedDelay(response: HttpResponse | undefined, now: number): number | undefined {
   if (response === undefined || ![429, 503].includes(response.status)) return undefined;
-  // A date is meant by the clock of the server, which may differ from ours.
-  const date = Date.parse(header(response, 'date') ?? '');
-  return parseRetryAfter(header(response, 'retry-after'), Number.isNaN(date) ? now : date);
+  return retryAfterOf(response, now);
 }
 
 async function tooLong(

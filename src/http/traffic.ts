@@ -2,7 +2,14 @@
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import { redactUrl } from '../base/redact.ts';
-import { header, type Send, type Wrap } from './send.ts';
+import { header, type HttpResponse, type Send, type Wrap } from './send.ts';
+
+/** How much a registry still lets us pull. Source: Docker Hub's `ratelimit-…` headers. */
+export interface PullLimit {
+  readonly limit: number;
+  readonly remaining: number;
+  readonly windowSeconds: number;
+}
 
 /** The requests of one side of a run, and the bytes of their bodies. */
 export class Traffic {
@@ -15,6 +22,16 @@ export class Traffic {
   fastestMs = 0;
   /** Requests that wait until their host has room for them, now. */
   waiting = 0;
+  /** As the last answer said it; absent where nothing is limited, or nothing is said. */
+  declare pullLimit?: PullLimit;
+}
+
+/** Reads `ratelimit-limit: 100;w=21600` and its like. */
+export function pullLimitOf(response: HttpResponse): PullLimit | undefined {
+  const [limit, window] = (header(response, 'ratelimit-limit') ?? '').split(';w=').map(Number);
+  const remaining = Number.parseInt(header(response, 'ratelimit-remaining') ?? '', 10);
+  if (limit === undefined || !(limit > 0) || !(remaining >= 0)) return undefined;
+  return { limit, remaining, windowSeconds: window !== undefined && window > 0 ? window : 0 };
 }
 
 /** Innermost of all: sees each request that is really made, repeated and redirected ones too. */
@@ -26,6 +43,8 @@ export function withTraffic(traffic: Traffic, log: Log, clock: Clock): Wrap {
       traffic.requests += 1;
       const response = await send(request);
       const { status } = response;
+      const pullLimit = pullLimitOf(response);
+      if (pullLimit !== undefined) traffic.pullLimit = pullLimit;
       if (body !== undefined) traffic.sent += body instanceof Uint8Array ? body.length : body.size;
       if (method !== 'HEAD') traffic.received += Number(header(response, 'content-length') ?? 0);
       if (log.isLevelEnabled('debug')) {

@@ -11,8 +11,11 @@ import type { StoredManifest } from './manifest.ts';
 export interface Image extends AsyncDisposable {
   /** For people, and to be pasted into other tools: `ghcr.io/a/b:1`. */
   readonly name: string;
-  /** What the name stands for now, for one HEAD or one stat. `undefined`: nothing. */
-  head(signal: AbortSignal): Promise<Descriptor | undefined>;
+  /**
+   * What the name stands for now, for one HEAD or one stat. `undefined`: nothing. A place that knows
+   * from elsewhere that it is `hoped` may say so without a look, and no more of it than its digest.
+   */
+  head(signal: AbortSignal, hoped?: Digest): Promise<Descriptor | undefined>;
 }
 
 export interface ImageSource extends Image {

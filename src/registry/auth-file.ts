@@ -11,7 +11,7 @@ import { RegistrySyncError } from '../base/errors.ts';
 import { isObject, type JsonObject } from '../image/descriptor.ts';
 import { DOCKER_HUB } from '../image/reference.ts';
 import type { AskHelper, HelperAnswer } from './credential-helper.ts';
-import type { Credentials } from './credentials.ts';
+import { AZURE_TOKEN_USER, identityToken, type Credentials } from './credentials.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -23,8 +23,6 @@ export interface AuthFile {
 
 const HUB_SERVER = 'https://index.docker.io/v1/';
 const HUB_KEYS = new Set([DOCKER_HUB, 'index.docker.io', 'registry-1.docker.io']);
-/** `az acr login` stores a registry's refresh token under this user name. */
-const AZURE_TOKEN_USER = '00000000-0000-0000-0000-000000000000';
 
 /**
  * Reads the files that may hold credentials, in the order in which they are asked.
@@ -139,12 +137,10 @@ function readEntry(entry: JsonObject, from: string): Credentials | undefined {
   const { username, password } = typeof auth === 'string' ? decodeAuth(auth, from) : entry;
   const user = typeof username === 'string' ? username : '';
   if (typeof identitytoken === 'string' && identitytoken !== '') {
-    return { kind: 'identity-token', username: user, token: identitytoken, from };
+    return identityToken(user, identitytoken, from);
   }
   if (typeof password !== 'string' || (user === '' && password === '')) return undefined;
-  if (user === AZURE_TOKEN_USER) {
-    return { kind: 'identity-token', username: user, token: password, from };
-  }
+  if (user === AZURE_TOKEN_USER) return identityToken(user, password, from);
   return { kind: 'basic', username: user, password, from };
 }
 
@@ -164,7 +160,7 @@ function decodeAuth(auth: string, from: string): { username?: string; password?:
 function ofHelper({ username, secret }: HelperAnswer, helper: string): Credentials {
   const from = `docker-credential-${helper}`;
   if (username === '<token>' || username === AZURE_TOKEN_USER) {
-    return { kind: 'identity-token', username, token: secret, from };
+    return identityToken(username, secret, from);
   }
   return { kind: 'basic', username, password: secret, from };
 }

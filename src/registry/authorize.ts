@@ -3,7 +3,7 @@
  *
  * Sources: RFC 9110 §11; https://distribution.github.io/distribution/spec/auth/token/.
  */
-import { RegistrySyncError } from '../base/errors.ts';
+import { isError, RegistrySyncError } from '../base/errors.ts';
 import { discard, header, type HttpResponse, type Wrap } from '../http/send.ts';
 import { basicAuthorization } from './basic.ts';
 import { parseChallenges, type Challenge } from './challenge.ts';
@@ -17,6 +17,8 @@ export interface Permission {
   readonly repository?: string;
   /** `repository:a/b:pull,push`, `registry:catalog:*` */
   readonly scopes: readonly string[];
+  /** Scopes of a token that serves other repositories too, where the registry gives such: `repository:*:pull` */
+  readonly shared?: readonly string[] | undefined;
 }
 
 /** How a registry wants to be spoken to. */
@@ -40,6 +42,10 @@ export class Authorizer {
   readonly #exceptions = new Map<string, Scheme>();
   /** Scopes that were found too narrow, and what was asked for in their place. */
   readonly #widened = new Map<string, readonly string[]>();
+  /** Whether a token for all repositories has let us in somewhere; `false`: it is not asked for again. */
+  #sharing: boolean | undefined;
+  /** Repositories that want a token of their own though others don't. */
+  readonly #unshared = new Set<string>();
 
   constructor(origin: string, settings: AuthorizerSettings) {
     this.origin = origin;
@@ -54,10 +60,32 @@ export class Authorizer {
 
   /** The Authorization header for a request, as far as is known what is wanted. */
   async authorization(wanted: Permission, signal: AbortSignal): Promise<string | undefined> {
-    const key = String(wanted.scopes);
-    const scheme = this.#exceptions.get(key) ?? this.#scheme;
-    const scopes = this.#widened.get(key) ?? wanted.scopes;
-    return this.#authorizationBy(scheme, { ...wanted, scopes }, signal);
+    const scheme = this.#exceptions.get(String(wanted.scopes)) ?? this.#scheme;
+    const scopes = await this.#scopesFor(wanted);
+    try {
+      return await this.#authorizationBy(scheme, { ...wanted, scopes }, signal);
+    } catch (error) {
+      if (scopes === wanted.scopes || scopes !== wanted.shared) throw error;
+      if (!isError(error, 'UNAUTHORIZED', 'REJECTED', 'NOT_FOUND')) throw error;
+      this.#unshare(wanted);
+      return this.#authorizationBy(scheme, wanted, signal);
+    }
+  }
+
+  /** The scopes to ask for, as far as is known what is granted. */
+  async #scopesFor({ scopes, shared, repository }: Permission): Promise<readonly string[]> {
+    const key = String(scopes);
+    const known = this.#widened.get(key);
+    if (known !== undefined || shared === undefined) return known ?? scopes;
+    if (this.#sharing === false || this.#unshared.has(key)) return scopes;
+    const credentials = await this.#settings.credentials(repository);
+    const isPerRepository = credentials.kind === 'identity-token' && credentials.isPerRepository;
+    return isPerRepository === true ? scopes : shared;
+  }
+
+  /** A request with these scopes was let in. */
+  noteLetIn({ scopes, shared }: Permission): void {
+    if (shared !== undefined && !this.#unshared.has(String(scopes))) this.#sharing ??= true;
   }
 
   /**
@@ -74,26 +102,42 @@ export class Authorizer {
     const scheme = this.#schemeOf(challenges);
     if (scheme === undefined) return undefined;
     if (scheme.kind === 'basic' && refused?.startsWith('Basic ')) return undefined;
-    const scopes = this.#remember(scheme, wanted.scopes, challenges);
+    this.#rememberScheme(scheme, wanted.scopes);
+    const used = await this.#scopesFor(wanted);
     if (scheme.kind === 'bearer' && refused?.startsWith('Bearer ')) {
-      const request = await this.#tokenRequest(scheme, { ...wanted, scopes });
+      const request = await this.#tokenRequest(scheme, { ...wanted, scopes: used });
       await this.#settings.tokens.drop(request, refused.slice('Bearer '.length));
     }
+    const scopes = this.#nextScopes(wanted, used, challenges);
     const better = await this.#authorizationBy(scheme, { ...wanted, scopes }, signal);
     return better === refused ? undefined : better;
   }
 
-  /** What requests for these scopes are asked for, so that the next one says it at once. */
-  #remember(
-    scheme: Scheme,
-    wanted: readonly string[],
+  /** A token for all repositories does not do here; where it has never done, it does nowhere. */
+  #unshare({ scopes }: Permission): void {
+    if (this.#sharing === undefined) this.#sharing = false;
+    this.#unshared.add(String(scopes));
+  }
+
+  /** How requests for these scopes are to be authorised, so that the next one does it at once. */
+  #rememberScheme(scheme: Scheme, wanted: readonly string[]): void {
+    if (this.#scheme.kind === 'none') this.#scheme = scheme;
+    else if (!isSame(scheme, this.#scheme)) this.#exceptions.set(String(wanted), scheme);
+  }
+
+  /** What to ask for after a token for `used` was refused. */
+  #nextScopes(
+    wanted: Permission,
+    used: readonly string[],
     challenges: readonly Challenge[],
   ): readonly string[] {
-    const key = String(wanted);
-    if (this.#scheme.kind === 'none') this.#scheme = scheme;
-    else if (!isSame(scheme, this.#scheme)) this.#exceptions.set(key, scheme);
-    const scopes = widened(this.#widened.get(key) ?? wanted, challenges);
-    if (scopes.length > wanted.length) this.#widened.set(key, scopes);
+    if (used === wanted.shared) {
+      if (!isTooNarrow(challenges)) return used;
+      this.#unshare(wanted);
+    }
+    const key = String(wanted.scopes);
+    const scopes = withAsked(this.#widened.get(key) ?? wanted.scopes, challenges);
+    if (scopes.length > wanted.scopes.length) this.#widened.set(key, scopes);
     return scopes;
   }
 
@@ -161,8 +205,12 @@ function isSame(a: Scheme, b: Scheme): boolean {
   return a.realm.href === b.realm.href && a.service === b.service;
 }
 
+function isTooNarrow(challenges: readonly Challenge[]): boolean {
+  return challenges.some(({ parameters }) => parameters.get('error') === 'insufficient_scope');
+}
+
 /** A registry that finds a token too narrow says which scope it wants. Forgejo's `*` says nothing. */
-function widened(scopes: readonly string[], challenges: readonly Challenge[]): readonly string[] {
+function withAsked(scopes: readonly string[], challenges: readonly Challenge[]): readonly string[] {
   const asked = challenges
     .filter(({ parameters }) => parameters.get('error') === 'insufficient_scope')
     .flatMap(({ parameters }) => (parameters.get('scope') ?? '').split(' '))
@@ -194,7 +242,10 @@ export function withAuthorization(authorizer: Authorizer, wanted: Permission): W
     };
     const first = await authorizer.authorization(wanted, signal);
     const response = await authorized(first);
-    if (response.status !== 401) return response;
+    if (response.status !== 401) {
+      if (response.status < 400) authorizer.noteLetIn(wanted);
+      return response;
+    }
     const better = await authorizer.answer(response, wanted, first, signal);
     if (better === undefined) return response;
     await discard(response);

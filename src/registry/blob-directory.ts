@@ -62,8 +62,15 @@ export class BlobDirectory {
   /** What the registry said it holds, and did not: neither its HEAD nor its links are believed. */
   readonly #doubted = new LRUCache<string, true>(SO_MANY);
   readonly selfLinks = new SelfLinks();
+  readonly #mayMount: boolean;
   #refusals = 0;
   #mounted = false;
+
+  /** `mounts`: whether the registry is known to link blobs, or not known not to. */
+  constructor({ mounts = true }: { readonly mounts?: boolean } = {}) {
+    this.#mayMount = mounts;
+    if (!mounts) this.selfLinks.giveUp();
+  }
 
   /** Joins the queue for a blob. Synchronous, and has to be: see the head of this file. */
   claim(digest: Digest, repository: string): Claim {
@@ -166,7 +173,7 @@ export class BlobDirectory {
 
   /** Whether linking blobs is worth a try, and worth waiting for. */
   get mounts(): boolean {
-    return this.#mounted || this.#refusals < MAX_REFUSALS;
+    return this.#mayMount && (this.#mounted || this.#refusals < MAX_REFUSALS);
   }
 
   #wake(digest: Digest): void {

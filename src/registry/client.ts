@@ -14,13 +14,16 @@ import type { StoredManifest } from '../image/manifest.ts';
 import { Authorizer, withAuthorization, type Permission } from './authorize.ts';
 import { BlobDirectory } from './blob-directory.ts';
 import type { Credentials } from './credentials.ts';
-import { endpoints, hostOf } from './endpoints.ts';
+import { endpoints } from './endpoints.ts';
+import { hostOf, profileOf, type RegistryProfile } from './profile.ts';
 import { responseError } from './response-error.ts';
 import { TokenCache } from './tokens.ts';
 
 export interface RegistrySettings {
   /** `host[:port]`, as `parseRegistry` gives it. */
   readonly registry: string;
+  /** By its host, unless given. */
+  readonly profile?: RegistryProfile;
   /** One request, repeated as the policy says; neither authorised nor redirected. */
   readonly wire: Send;
   /** Whether plain http may be tried when TLS is not spoken. */
@@ -49,10 +52,13 @@ export interface RegistryRequest extends Omit<HttpRequest, 'url'> {
   readonly permission: Permission;
   /** `false`: a redirect is the answer. */
   readonly followRedirects?: boolean;
+  /** It counts against a limit of pulls, where there is one. */
+  readonly isPull?: boolean;
 }
 
 export class RegistryClient {
   readonly registry: string;
+  readonly profile: RegistryProfile;
   readonly traffic: Traffic;
   readonly retry: RetryPolicy;
   readonly clock: Clock;
@@ -73,27 +79,51 @@ export class RegistryClient {
   readonly #tokens: TokenCache;
   readonly #meeting = new SingleFlight<'meeting', Authorizer>();
   #authorizer: Authorizer | undefined;
+  /** Why nothing can be pulled any more. */
+  #spent: RegistrySyncError | undefined;
   #unmet: { readonly error: RegistrySyncError; readonly until: number } | undefined;
 
   constructor(settings: RegistrySettings) {
     this.#settings = settings;
     this.registry = settings.registry;
+    this.profile = settings.profile ?? profileOf(settings.registry);
     this.traffic = settings.traffic;
     this.retry = settings.retry;
     this.clock = settings.clock;
     this.log = settings.log;
-    this.blobs = settings.sharedBlobs ?? new BlobDirectory();
+    this.blobs = settings.sharedBlobs ?? new BlobDirectory({ mounts: this.profile.mounts });
     this.isBothSides = settings.sharedBlobs !== undefined;
     this.#tokens = new TokenCache(settings.wire, settings.clock, settings.hide);
   }
 
   /** Sends a request; the registry is met first if this is the first one. */
   async send(request: RegistryRequest): Promise<HttpResponse> {
-    const { url, permission, followRedirects = true, ...rest } = request;
+    const { url, permission, followRedirects = true, isPull = false, ...rest } = request;
+    if (isPull && this.#spent !== undefined) throw this.#spent;
     const authorizer = this.#authorizer ?? (await this.#meet(request.signal));
     const authorized = withAuthorization(authorizer, permission)(this.#settings.wire);
     const send = followRedirects ? withRedirects()(authorized) : authorized;
-    return send({ ...rest, url: url(authorizer.origin) });
+    try {
+      return await send({ ...rest, url: url(authorizer.origin) });
+    } catch (error) {
+      if (isError(error, 'RATE_LIMITED') && error.details.isSpent === true) this.#spent = error;
+      throw error;
+    }
+  }
+
+  /** Sends a request to another service of the registry's owner, as it is: nothing is added or followed. */
+  sendElsewhere(request: HttpRequest): Promise<HttpResponse> {
+    return this.#settings.wire(request);
+  }
+
+  /** Takes care that a secret is not printed. */
+  hide(secret: string): void {
+    this.#settings.hide?.(secret);
+  }
+
+  /** What the registry would be shown for a repository. */
+  credentials(repository: string): Promise<Credentials> {
+    return this.#settings.credentials(repository);
   }
 
   /**

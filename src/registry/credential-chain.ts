@@ -1,9 +1,10 @@
 /**
  * Which credentials a registry gets: options, then the environment, then auth files and helpers,
- * then none.
+ * then who we are in its cloud, then none.
  */
 import { readFileSync } from 'node:fs';
 
+import type { Clock } from '../base/clock.ts';
 import { RegistrySyncError } from '../base/errors.ts';
 import type { Secrets } from '../base/redact.ts';
 import { credentialsIn, readAuthFiles, type AuthFile } from './auth-file.ts';
@@ -29,28 +30,67 @@ export interface CredentialContext {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly secrets: Secrets;
   readonly ask: AskHelper;
+  readonly clock: Clock;
+  /** An identity that the machine or the user has in the registry's cloud. */
+  readonly identity?: CloudIdentity | undefined;
+}
+
+export interface CloudIdentity {
+  /** It was asked for by an option, so it comes before all that is found. */
+  readonly isChosen: boolean;
+  readonly find: () => Promise<Credentials>;
+}
+
+/** Before they expire credentials are looked for anew. Milliseconds. */
+const RENEWED_BEFORE_MS = 5 * 60_000;
+/** What is found may have expired already: so often it is looked for again. Milliseconds. */
+const RENEWED_EVERY_MS = 60_000;
+
+interface Found {
+  readonly credentials: Promise<Credentials>;
+  readonly at: number;
 }
 
 /** The credentials of one side of a run. */
 export class CredentialChain {
   readonly #context: CredentialContext;
   #files: AuthFile[] | undefined;
-  readonly #found = new Map<string, Promise<Credentials>>();
+  readonly #found = new Map<string, Found>();
   readonly #helped = new Map<string, ReturnType<AskHelper>>();
+  #identity: Found | undefined;
 
   constructor(context: CredentialContext) {
     this.#context = context;
   }
 
-  /** For a repository of a registry, or for the registry itself. Asked once per name. */
-  find(registry: string, repository?: string): Promise<Credentials> {
+  /**
+   * For a repository of a registry, or for the registry itself. Asked once per name, and again
+   * before they expire: who renews a file meanwhile has it read.
+   */
+  async find(registry: string, repository?: string): Promise<Credentials> {
     const key = repository === undefined ? registry : `${registry}/${repository}`;
-    let found = this.#found.get(key);
-    if (found === undefined) {
-      found = this.#search(registry, repository);
-      this.#found.set(key, found);
+    const known = this.#found.get(key);
+    if (known !== undefined && (await this.#isFresh(known))) return known.credentials;
+    if (this.#found.get(key) === known) {
+      if (known !== undefined) this.#forget();
+      const credentials = this.#search(registry, repository);
+      this.#found.set(key, { credentials, at: this.#context.clock.now() });
     }
-    return found;
+    return this.find(registry, repository);
+  }
+
+  async #isFresh({ credentials, at }: Found): Promise<boolean> {
+    const found = await credentials.catch(() => undefined); // told to who asked
+    const now = this.#context.clock.now();
+    if (found === undefined) return now < at + RENEWED_EVERY_MS;
+    if (found.kind !== 'identity-token' || now < at + RENEWED_EVERY_MS) return true;
+    return found.expiresAt === undefined || now < found.expiresAt - RENEWED_BEFORE_MS;
+  }
+
+  /** All that was read is read again; an identity only when its own time has come. */
+  #forget(): void {
+    this.#files = undefined;
+    this.#helped.clear();
   }
 
   /**
@@ -66,22 +106,47 @@ export class CredentialChain {
   }
 
   async #search(registry: string, repository: string | undefined): Promise<Credentials> {
+    const { identity, options } = this.#context;
+    const given = fromOptions(options);
+    if (given !== undefined && identity?.isChosen === true) {
+      const message =
+        'give only one of creds, username and password, registry-token, no-creds, azure-credential';
+      throw new RegistrySyncError('USAGE', message);
+    }
     const found =
-      fromOptions(this.#context.options) ??
+      given ??
+      (await this.#fromIdentity(true)) ??
       fromEnvironment(this.#context) ??
-      (await this.#fromFiles(registry, repository));
-    this.#hide(found);
-    return found;
+      (await this.#fromFiles(registry, repository)) ??
+      (await this.#fromIdentity(false));
+    this.#hide(found ?? NONE);
+    return found ?? NONE;
   }
 
-  async #fromFiles(registry: string, repository: string | undefined): Promise<Credentials> {
+  /** One for all repositories: its token is changed at the registry for one of the registry's. */
+  async #fromIdentity(isChosen: boolean): Promise<Credentials | undefined> {
+    const { identity, clock } = this.#context;
+    if (identity === undefined || identity.isChosen !== isChosen) return undefined;
+    const known = this.#identity;
+    if (known !== undefined && (await this.#isFresh(known))) return known.credentials;
+    // Somebody else may have renewed it while we looked.
+    if (this.#identity === known) {
+      this.#identity = { credentials: identity.find(), at: clock.now() };
+    }
+    return (this.#identity as Found).credentials;
+  }
+
+  async #fromFiles(
+    registry: string,
+    repository: string | undefined,
+  ): Promise<Credentials | undefined> {
     const { options, env } = this.#context;
     this.#files ??= readAuthFiles(options.authfile, env);
     for (const file of this.#files) {
       const found = await credentialsIn(file, registry, repository, this.#askOnce);
       if (found !== undefined) return found;
     }
-    return { kind: 'anonymous', from: 'no credentials' };
+    return undefined;
   }
 
   readonly #askOnce: AskHelper = (name, server) => {
@@ -102,6 +167,8 @@ export class CredentialChain {
     if (encoded !== undefined) secrets.add(encoded);
   }
 }
+
+const NONE: Credentials = { kind: 'anonymous', from: 'no credentials' };
 
 function fromOptions(options: CredentialOptions): Credentials | undefined {
   const { creds, username, password, registryToken, noCreds } = options;

@@ -1,17 +1,14 @@
 /** The URLs of the distribution protocol. Source: OCI Distribution 1.1, «Endpoints». */
 import type { Digest } from '../image/digest.ts';
-import { DOCKER_HUB } from '../image/reference.ts';
-
-/** The host that answers for a registry's name. */
-export function hostOf(registry: string): string {
-  return registry === DOCKER_HUB ? 'registry-1.docker.io' : registry;
-}
 
 export const endpoints = {
   ping: (origin: string) => new URL('/v2/', origin),
   catalog: (origin: string, n: number) => new URL(`/v2/_catalog?n=${n}`, origin),
   tags: (origin: string, path: string, n: number) =>
     new URL(`/v2/${path}/tags/list?n=${n}`, origin),
+  /** Google's, which has no pages. */
+  allTags: (origin: string, path: string) => new URL(`/v2/${path}/tags/list`, origin),
+  zotSearch: (origin: string) => new URL('/v2/_zot/ext/search', origin),
   manifest: (origin: string, path: string, reference: string) =>
     new URL(`/v2/${path}/manifests/${reference}`, origin),
   blob: (origin: string, path: string, digest: Digest) =>

@@ -13,6 +13,7 @@ import { ACCEPT_MANIFESTS } from '../image/media-types.ts';
 import type { RegistryClient, RegistryRequest } from './client.ts';
 import type { Permission } from './authorize.ts';
 import { endpoints } from './endpoints.ts';
+import type { Inventory } from './inventory.ts';
 
 /** A repository, and what one may do there. */
 export interface Place {
@@ -21,10 +22,8 @@ export interface Place {
   readonly permission: Permission;
   /** Whether the registry keeps the repository's referrers itself; unknown until one was asked for or put. */
   readonly referrers: { areKept: boolean | undefined };
-}
-
-export function pullFrom(path: string): Permission {
-  return { repository: path, scopes: [`repository:${path}:pull`] };
+  /** What the registry's lists say of the repository's tags, where they are read. */
+  readonly inventory?: Inventory | undefined;
 }
 
 /**
@@ -116,6 +115,7 @@ function requestFor(
     gather: MAX_MANIFEST_BYTES,
     permission,
     signal,
+    isPull: method === 'GET',
   };
 }
 

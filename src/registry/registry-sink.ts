@@ -1,6 +1,7 @@
 /** An image of a registry, to be written. Source: OCI Distribution 1.1, «Pushing Manifests». */
 import { isError, RegistrySyncError } from '../base/errors.ts';
-import { discard, header } from '../http/send.ts';
+import { backoffMs } from '../http/retry.ts';
+import { discard, header, type HttpResponse } from '../http/send.ts';
 import type { Descriptor } from '../image/descriptor.ts';
 import { tryParseDigest, type Digest } from '../image/digest.ts';
 import { isTag } from '../image/reference.ts';
@@ -13,9 +14,13 @@ import type {
 } from '../image/source-and-sink.ts';
 import { attachByTag } from './attachments.ts';
 import type { Claim } from './blob-directory.ts';
+import type { RegistryRequest } from './client.ts';
 import { endpoints } from './endpoints.ts';
 import { headManifest, nameOf, type Place } from './manifests.ts';
 import { putBlob } from './upload.ts';
+
+/** Replicas are in step again after seconds; what is missing then is really missing. */
+const MAX_LAG_TRIES = 3;
 
 export class RegistrySink implements AttachmentSink {
   readonly name: string;
@@ -31,9 +36,18 @@ export class RegistrySink implements AttachmentSink {
     this.#reference = reference;
   }
 
-  async head(signal: AbortSignal): Promise<Descriptor | undefined> {
+  async head(signal: AbortSignal, hoped?: Digest): Promise<Descriptor | undefined> {
+    if (hoped !== undefined && (await this.#isListed(hoped, signal))) {
+      return { mediaType: '', digest: hoped, size: 0 };
+    }
     // Artifactory and others deny what isn't there (RTFACT-13797); a push that is really denied fails itself.
     return headManifest(this.#place, this.#reference, signal, [403]);
+  }
+
+  async #isListed(hoped: Digest, signal: AbortSignal): Promise<boolean> {
+    const { inventory, path } = this.#place;
+    if (inventory === undefined || !isTag(this.#reference)) return false;
+    return inventory.says(path, this.#reference, hoped, signal);
   }
 
   async putBlob(target: Descriptor, open: OpenBlob, signal: AbortSignal): Promise<BlobOutcome> {
@@ -95,15 +109,17 @@ export class RegistrySink implements AttachmentSink {
   async #put(stored: StoredManifest, reference: string, signal: AbortSignal): Promise<void> {
     const { client, path, permission, referrers } = this.#place;
     const { mediaType, digest } = stored.descriptor;
+    if (isTag(reference)) this.#place.inventory?.noteWritten(path, reference);
     try {
-      const response = await client.expect([201], nameOf(client, path, reference), {
+      const request: RegistryRequest = {
         method: 'PUT',
         url: (origin) => endpoints.manifest(origin, path, reference),
         headers: { 'content-type': mediaType },
         body: stored.bytes,
         permission,
         signal,
-      });
+      };
+      const response = await this.#expectCreated(nameOf(client, path, reference), request);
       await discard(response);
       const put = header(response, 'docker-content-digest');
       if (put !== undefined && put !== digest) {
@@ -116,6 +132,22 @@ export class RegistrySink implements AttachmentSink {
     } catch (error) {
       if (isError(error, 'REJECTED', 'NOT_FOUND')) this.#forget(stored, error);
       throw error;
+    }
+  }
+
+  /** A replica may not have heard yet of what was just pushed to another: it is told again, later. */
+  async #expectCreated(what: string, request: RegistryRequest): Promise<HttpResponse> {
+    const { client } = this.#place;
+    const tries = client.profile.lags ? Math.min(client.retry.times, MAX_LAG_TRIES) : 0;
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await client.expect([201], what, request);
+      } catch (error) {
+        const isBehind = isError(error, 'REJECTED', 'NOT_FOUND') && 'missing' in error.details;
+        if (!isBehind || attempt > tries) throw error;
+        client.log.debug({ attempt, error: error.message }, 'manifest is put again');
+        await client.clock.sleep(backoffMs(client.retry, attempt), request.signal);
+      }
     }
   }
 

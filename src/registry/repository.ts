@@ -4,10 +4,11 @@ import type { Digest } from '../image/digest.ts';
 import type { StoredManifest } from '../image/manifest.ts';
 import { AttachmentFinder } from './attachments.ts';
 import type { RegistryClient } from './client.ts';
-import { getManifest, pullFrom, type Place } from './manifests.ts';
+import type { Inventory } from './inventory.ts';
+import { getManifest, type Place } from './manifests.ts';
+import { pullFrom, pushTo } from './permissions.ts';
 import { RegistrySink } from './registry-sink.ts';
 import { RegistrySource } from './registry-source.ts';
-import { pushTo } from './upload.ts';
 
 export class Repository {
   readonly #reading: Place;
@@ -15,10 +16,11 @@ export class Repository {
   readonly #attachments: AttachmentFinder;
   readonly #fetching = new SingleFlight<Digest, StoredManifest>();
 
-  constructor(client: RegistryClient, path: string) {
+  /** `inventory`: what lists say of the tags that are written here. */
+  constructor(client: RegistryClient, path: string, inventory?: Inventory) {
     const referrers = { areKept: undefined };
-    this.#reading = { client, path, permission: pullFrom(path), referrers };
-    this.#writing = { client, path, permission: pushTo(path), referrers };
+    this.#reading = { client, path, permission: pullFrom(path, client), referrers };
+    this.#writing = { client, path, permission: pushTo(path), referrers, inventory };
     this.#attachments = new AttachmentFinder(this.#reading);
   }
 

@@ -37,7 +37,7 @@ export async function responseError(
   const quoted = said === '' ? '' : `, ${shown(said, MAX_SHOWN)}`;
   return new RegistrySyncError(
     codeOf(status),
-    `${what}: ${meaningOf(status)} (${status}${quoted})`,
+    `${what}: ${meaningOf(status, codes)} (${status}${quoted})`,
     {
       details: {
         method: request.method,
@@ -58,7 +58,15 @@ function codeOf(status: number): ErrorCode {
   return status >= 400 ? 'REJECTED' : 'PROTOCOL';
 }
 
-function meaningOf(status: number): string {
+/** What a code means beyond its status. Source: https://aka.ms/acr/faq for Azure's. */
+const MEANINGS: Readonly<Record<string, string>> = {
+  REGISTRY_DISALLOWED_OPERATION:
+    'refused for good: the image, its repository or the registry is locked, or its storage is full (see az acr repository show)',
+};
+
+function meaningOf(status: number, codes: string): string {
+  const known = codes.split(' ').find((code) => code in MEANINGS);
+  if (known !== undefined) return MEANINGS[known] ?? '';
   switch (codeOf(status)) {
     case 'UNAUTHORIZED':
       return status === 401 ? 'credentials are missing or refused' : 'access is denied';

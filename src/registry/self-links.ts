@@ -25,6 +25,11 @@ export class SelfLinks {
     return this.#learning ?? Promise.resolve();
   }
 
+  /** It is known beforehand that it does not. */
+  giveUp(): void {
+    this.#work = false;
+  }
+
   /** Runs a try, which finds out on the way; one at a time is for the callers to see to. */
   async learn<T>(run: () => Promise<{ outcome: T; work: boolean | undefined }>): Promise<T> {
     let end = (): void => {};

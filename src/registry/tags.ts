@@ -1,9 +1,9 @@
 /** Lists the tags of a repository. Source: OCI Distribution 1.1, «Listing Tags». */
 import { RegistrySyncError } from '../base/errors.ts';
-import { header, readBody, type HttpResponse } from '../http/send.ts';
-import { isObject } from '../image/descriptor.ts';
+import { header, type HttpResponse } from '../http/send.ts';
 import type { RegistryRequest } from './client.ts';
 import { endpoints } from './endpoints.ts';
+import { readJson } from './json.ts';
 import type { Place } from './manifests.ts';
 import { pages, type Page } from './pages.ts';
 
@@ -61,7 +61,7 @@ export async function* listNames(
         request(() => url),
       ));
     answer = undefined;
-    const names = readNames(await readBody(response, MAX_PAGE_BYTES, what), field, what);
+    const names = await readNames(response, field, what);
     return advance(names, header(response, 'link'), url);
   });
   for await (const name of list) {
@@ -113,14 +113,12 @@ function guessNext(names: readonly string[], url: URL): string | undefined {
   return `<${next.href}>; rel="next"`;
 }
 
-function readNames(bytes: Uint8Array, field: NameList['field'], what: string): string[] {
-  let json: unknown;
-  try {
-    json = JSON.parse(Buffer.from(bytes).toString('utf8'));
-  } catch (cause) {
-    throw new RegistrySyncError('PROTOCOL', `${what}: the answer is no JSON`, { cause });
-  }
-  const names = isObject(json) ? json[field] : undefined;
+async function readNames(
+  response: HttpResponse,
+  field: NameList['field'],
+  what: string,
+): Promise<string[]> {
+  const names = (await readJson(response, MAX_PAGE_BYTES, what))[field];
   if (names === null) return [];
   if (Array.isArray(names) && names.every((name) => typeof name === 'string')) return names;
   throw new RegistrySyncError('PROTOCOL', `${what}: the answer is no list`);

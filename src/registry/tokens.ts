@@ -12,6 +12,7 @@ import { isPrivateHost, resolveHop } from '../http/origin.ts';
 import { discard, readBody, type HttpResponse, type Send } from '../http/send.ts';
 import { basicAuthorization, RefusedCredentials } from './basic.ts';
 import type { Credentials } from './credentials.ts';
+import { expiryOf } from './jwt.ts';
 import { responseError } from './response-error.ts';
 
 /** What a token is asked for. */
@@ -205,7 +206,6 @@ function parse(bytes: Uint8Array): Readonly<Record<string, unknown>> {
 function lifeOf(expiresIn: unknown, token: string, now: number): number {
   const seconds = Number(expiresIn);
   if (expiresIn !== undefined && seconds > 0) return seconds * 1000;
-  const [, payload = ''] = token.split('.');
-  const expires = Number(parse(Buffer.from(payload, 'base64url')).exp) * 1000;
+  const expires = expiryOf(token) ?? 0;
   return expires > now ? expires - now : DEFAULT_LIFE_MS;
 }

@@ -27,6 +27,7 @@ import {
 import type { Claim } from './blob-directory.ts';
 import type { RegistryClient, RegistryRequest } from './client.ts';
 import { endpoints } from './endpoints.ts';
+import { pushTo } from './permissions.ts';
 
 /** A blob and where it is to be. */
 export interface Upload {
@@ -37,9 +38,6 @@ export interface Upload {
   readonly open: OpenBlob;
   readonly signal: AbortSignal;
 }
-
-/** Up to here a blob is sent with the closing PUT. ACR refuses that above 20 MB. Bytes. */
-const MAX_MONOLITHIC = 4 * 1024 * 1024;
 
 /** Waits for its turn (`claim`), then brings the blob unless another way was found meanwhile. */
 export async function putBlob(upload: Upload, claim: Claim): Promise<BlobOutcome> {
@@ -88,7 +86,8 @@ async function linksToItself(upload: Upload): Promise<boolean | undefined> {
   const { client, path, signal } = upload;
   const { mounted, session } = await tryMount(upload, path);
   if (!mounted && session === undefined) return undefined; // a mishap says nothing
-  if (session !== undefined && session.origin === client.origin) {
+  const mayCancel = client.profile.cancelsUploads && session?.origin === client.origin;
+  if (session !== undefined && mayCancel) {
     try {
       const url = (): URL => session;
       await discard(await client.send({ method: 'DELETE', url, permission: pushTo(path), signal }));
@@ -209,9 +208,21 @@ async function startUpload(upload: Upload): Promise<URL> {
   const url = (origin: string): URL => endpoints.uploads(origin, path);
   const permission = pushTo(path);
   const request: RegistryRequest = { method: 'POST', url, permission, signal };
-  const response = await client.expect([202], `upload to ${client.registry}/${path}`, request);
-  await discard(response);
-  return locationOf(response, upload, url);
+  const what = `upload to ${client.registry}/${path}`;
+  try {
+    const response = await client.expect([202], what, request);
+    await discard(response);
+    return locationOf(response, upload, url);
+  } catch (error) {
+    throw withCreation(error, client);
+  }
+}
+
+/** A repository that is not there is denied or not found; what is to be done depends on the registry. */
+function withCreation(error: unknown, { profile }: RegistryClient): unknown {
+  if (profile.creation === undefined || !isError(error, 'NOT_FOUND', 'UNAUTHORIZED')) return error;
+  const { code, details, message, cause } = error;
+  return new RegistrySyncError(code, `${message}. ${profile.creation}`, { cause, details });
 }
 
 async function sendOnce(upload: Upload, session: URL): Promise<void> {
@@ -232,7 +243,7 @@ async function sendOpened(upload: Upload, session: URL, first: BlobBytes): Promi
   const headers = { 'content-type': 'application/octet-stream' };
   const request = { headers, permission: pushTo(path), signal };
   const what = `upload of ${target.digest} to ${client.registry}/${path}`;
-  if (target.size <= MAX_MONOLITHIC) {
+  if (target.size <= client.profile.monolithicBytes) {
     const url = (): URL => closing(session, target);
     // Not repeated by itself: who knows what the session has become.
     const put = { ...request, method: 'PUT' as const, url, body, once: true };
@@ -284,8 +295,4 @@ function locationOf(
   if (location !== undefined) return resolveHop(location, base, 'an upload location');
   const message = `${client.registry} opened no upload to ${path}`;
   throw new RegistrySyncError('PROTOCOL', message);
-}
-
-export function pushTo(path: string): { repository: string; scopes: string[] } {
-  return { repository: path, scopes: [`repository:${path}:pull,push`] };
 }

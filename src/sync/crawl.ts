@@ -13,12 +13,16 @@ export interface CrawlSettings {
   readonly catalog: Catalog;
   /** Instead of the catalog's own list. */
   readonly repositories?: readonly string[] | undefined;
+  /** The only one that is wanted, for registries that list nothing beyond a namespace. */
+  readonly namespace?: string | undefined;
   readonly wants: (path: string) => boolean;
   readonly filter: TagFilter;
   /** Only the newest so many of each repository. */
   readonly latest?: number | undefined;
-  /** Repositories that may not be read are left out instead of counted as failures. */
+  /** What may not be read is left out instead of counted as a failure. */
   readonly skipPrivate: boolean;
+  /** A repository of which the registry counts more or fewer tags than it lists is a failure. */
+  readonly verifyCounts?: boolean;
   /** No repository at all is fine, as for a shard. */
   readonly mayBeEmpty?: boolean;
   readonly jobs: number;
@@ -91,7 +95,7 @@ async function* tagsOf(settings: CrawlSettings, counts: Counts): AsyncGenerator<
       yield* chosen(repository, prepend(await first, rest), settings, counts);
     } catch (error) {
       if (!(error instanceof RegistrySyncError) || FATAL.has(error.code)) throw error;
-      if (settings.skipPrivate && error.code === 'UNAUTHORIZED') {
+      if (settings.skipPrivate && isPrivate(error)) {
         counts.skipped += 1;
         settings.log.warn({ repository, reason: error.message }, 'repository is skipped');
         continue;
@@ -106,9 +110,15 @@ async function* tagsOf(settings: CrawlSettings, counts: Counts): AsyncGenerator<
   }
 }
 
+/** Azure's registries say of what is locked that the operation is not allowed. */
+function isPrivate({ code, details }: RegistrySyncError): boolean {
+  const { codes } = details;
+  return code === 'UNAUTHORIZED' || /\bREGISTRY_DISALLOWED_OPERATION\b/.test(String(codes));
+}
+
 async function* wantedRepositories(settings: CrawlSettings): AsyncGenerator<string, void, void> {
-  const { catalog, repositories, wants, signal, log } = settings;
-  const all = repositories ?? catalog.repositories(signal);
+  const { catalog, repositories, namespace, wants, signal, log } = settings;
+  const all = repositories ?? catalog.repositories(signal, namespace);
   for await (const path of all) {
     if (wants(path)) yield path;
     else log.debug({ repository: path }, 'repository is not wanted');
@@ -132,19 +142,36 @@ async function start(repository: string, settings: CrawlSettings): Promise<Start
 /** The tags that the registry lists. Its names become parts of URLs and files, so they are looked at first. */
 async function* tagsIn(
   repository: string,
-  { catalog, repositories, signal, log }: CrawlSettings,
+  settings: CrawlSettings,
 ): AsyncGenerator<TagInfo, void, void> {
+  const { catalog, repositories, signal, log } = settings;
   if (!isRepositoryPath(repository)) {
     const shown = JSON.stringify(repository.slice(0, 300));
     const message = `catalog of ${catalog.registry}: ${shown} is no name of a repository`;
     throw new RegistrySyncError('PROTOCOL', message);
   }
   try {
-    yield* catalog.tags(repository, signal);
+    let listed = 0;
+    for await (const tag of catalog.tags(repository, signal)) {
+      listed += 1;
+      yield tag;
+    }
+    if (settings.verifyCounts === true) await verifyCount(repository, listed, settings);
   } catch (error) {
     if (repositories !== undefined || !isWithoutTags(error)) throw error;
     log.warn({ repository }, 'repository has never had a tag');
   }
+}
+
+async function verifyCount(
+  repository: string,
+  listed: number,
+  { catalog, signal }: CrawlSettings,
+): Promise<void> {
+  const counted = await catalog.count?.(repository, signal);
+  if (counted === undefined || counted === listed) return;
+  const message = `${catalog.registry}/${repository}: the registry counts ${counted} tags and lists ${listed}: crawl again, as tags may have come or gone meanwhile; if it stays so its lists have gaps, or tags are hidden (listEnabled is false)`;
+  throw new RegistrySyncError('PROTOCOL', message);
 }
 
 /**
@@ -187,7 +214,11 @@ async function* chosen(
       const message = `${catalog.registry}/${repository}: the registry lists ${shown}, which is no tag`;
       throw new RegistrySyncError('PROTOCOL', message);
     }
-    if (newest === undefined) yield { repository, tag };
+    if (tag.locked !== undefined) {
+      const error = lockedTag(`${catalog.registry}/${repository}:${tag.name}`, tag.locked);
+      if (settings.skipPrivate) drop(tag, `can't be pulled: ${tag.locked}`);
+      else yield { repository, error };
+    } else if (newest === undefined) yield { repository, tag };
     else {
       newest.add(tag);
       newest.takeDropped().forEach(tooOld);
@@ -197,6 +228,11 @@ async function* chosen(
   const kept = newest.take();
   newest.takeDropped().forEach(tooOld);
   for (const tag of kept) yield { repository, tag };
+}
+
+function lockedTag(name: string, why: string): RegistrySyncError {
+  const hint = 'unlock it, or leave such images out with --skip-private';
+  return new RegistrySyncError('UNAUTHORIZED', `${name} can't be pulled, as ${why}: ${hint}`);
 }
 
 async function resolve(found: Found, settings: CrawlSettings): Promise<Resolved> {

@@ -1,5 +1,6 @@
 /** Where a row's image goes: its name at the target, made from its name at the source. */
 import { RegistrySyncError } from '../base/errors.ts';
+import type { RegistryProfile } from '../registry/profile.ts';
 import { isRepositoryPath, isTag, repositoryPath, type Reference } from '../image/reference.ts';
 import { pathOf, type TagRow } from './tag-row.ts';
 
@@ -12,6 +13,8 @@ export interface MappingSettings {
   readonly targetPath: string;
   /** Is added to every tag. */
   readonly appendSuffix: string;
+  /** What is known of the target: the names it takes. */
+  readonly targetProfile?: Pick<RegistryProfile, 'title' | 'parts'> | undefined;
 }
 
 export interface RowTargets {
@@ -67,6 +70,7 @@ export function createMapping(settings: MappingSettings): MapRow {
     const path = repositoryPath(target, tidied(fill(pathTemplate, values)));
     const tag = row.tag === undefined ? undefined : fill(tagTemplate, values) + appendSuffix;
     if (!isRepositoryPath(path)) throw noName(row, path, 'repository');
+    checkParts(row, `${target}/${path}`, settings.targetProfile);
     if (tag !== undefined && !isTag(tag)) throw noName(row, tag, 'tag');
     return {
       source: {
@@ -110,6 +114,22 @@ function fill(template: string, values: TemplateValues): string {
 /** An empty namespace leaves a slash behind. */
 function tidied(path: string): string {
   return path.split('/').filter(Boolean).join('/');
+}
+
+/** Registries that take names of so many parts only, as Docker Hub does. */
+function checkParts(row: TagRow, name: string, profile: MappingSettings['targetProfile']): void {
+  if (profile === undefined) return;
+  const { title, parts } = profile;
+  const count = name.split('/').length - 1;
+  if (count >= parts.least && count <= parts.most) return;
+  const takes =
+    parts.most === Infinity ? `at least ${parts.least} parts` : `exactly ${parts.most} parts`;
+  const hint =
+    count > parts.most
+      ? '--target-path two-components joins the rest by "-"'
+      : 'give --target-namespace';
+  const message = `line ${row.line}: ${pathOf(row)} would become ${name}, but names at ${title} have ${takes}: ${hint}`;
+  throw new RegistrySyncError('USAGE', message);
 }
 
 function noName(row: TagRow, name: string, what: 'repository' | 'tag'): RegistrySyncError {

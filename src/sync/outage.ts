@@ -1,4 +1,7 @@
-/** Notices that a registry is gone: each further image would wait for all of its retries to find out. */
+/**
+ * Notices that a registry gives no more: it is gone, and each further image would wait for all of its
+ * retries to find out; or all that may be pulled has been.
+ */
 import type { RegistrySyncError } from '../base/errors.ts';
 import type { TagOutcome } from './sync.ts';
 
@@ -12,6 +15,7 @@ export class Outage {
   note(outcome: TagOutcome): RegistrySyncError | undefined {
     const failure =
       outcome.result === 'failed' && isGone(outcome.error) ? outcome.error : undefined;
+    if (outcome.result === 'failed' && outcome.error.details.isSpent === true) return outcome.error;
     this.#inARow = failure === undefined ? 0 : this.#inARow + 1;
     return this.#inARow >= MAX_IN_A_ROW ? failure : undefined;
   }

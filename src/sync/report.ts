@@ -4,6 +4,7 @@ import { once } from 'node:events';
 
 import type { Secrets } from '../base/redact.ts';
 import { onOneLine } from '../base/shown.ts';
+import type { PullLimit } from '../http/traffic.ts';
 import { formatReference } from '../image/reference.ts';
 import { formatCsv } from './csv.ts';
 import type { TagOutcome } from './sync.ts';
@@ -27,6 +28,8 @@ export interface SideTraffic {
   readonly requests: number;
   readonly received: number;
   readonly sent: number;
+  /** Pulls that are left, where the registry counts them and says so. */
+  readonly pullLimit?: PullLimit;
 }
 
 export interface Summary {
@@ -113,7 +116,16 @@ export function describeSummary(summary: Summary): string {
   ].join(', ');
   const bytes = `${formatBytes(summary.bytesCopied)} moved, ${formatBytes(summary.bytesMounted)} saved by mounts`;
   const requests = `${source.requests + target.requests} requests (${source.requests} source, ${target.requests} target)`;
-  return `${summary.rows} rows: ${counts}; ${bytes}; ${requests}; ${(summary.elapsedMs / 1000).toFixed(1)} s`;
+  const limits = Object.entries(summary.requests).flatMap(([side, { pullLimit }]) =>
+    pullLimit === undefined ? [] : [`${describePulls(pullLimit)} at the ${side}`],
+  );
+  const elapsed = `${(summary.elapsedMs / 1000).toFixed(1)} s`;
+  return `${summary.rows} rows: ${[counts, bytes, requests, ...limits, elapsed].join('; ')}`;
+}
+
+function describePulls({ limit, remaining, windowSeconds }: PullLimit): string {
+  const hours = windowSeconds / 3600;
+  return `${remaining} of ${limit} pulls${hours > 0 ? ` per ${Number(hours.toFixed(1))} h` : ''} left`;
 }
 
 export function formatBytes(bytes: number): string {

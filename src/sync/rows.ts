@@ -25,6 +25,8 @@ export interface RowFile extends AsyncDisposable {
   readonly count: number;
   /** How many rows say the same as an earlier one. */
   readonly duplicates: number;
+  /** How many rows go to a repository of the target. */
+  readonly countAt: (path: string) => number;
   rows(): AsyncGenerator<MappedRow, void, void>;
 }
 
@@ -56,6 +58,7 @@ export async function openRows(settings: RowSettings): Promise<RowFile> {
     return {
       count: checked.count,
       duplicates: checked.repeated.size,
+      countAt: (path) => checked.perTarget.get(path) ?? 0,
       async *rows() {
         for await (const mapped of checked.kept ?? readRows(file, settings)) {
           if (mapped instanceof RegistrySyncError) throw inFile(settings.path, [mapped.message], 1);
@@ -84,6 +87,8 @@ interface Checked {
   readonly count: number;
   /** Lines that say the same as an earlier one. */
   readonly repeated: ReadonlySet<number>;
+  /** Rows by the path of the repository that they go to. */
+  readonly perTarget: ReadonlyMap<string, number>;
   /** All rows, unless they are many. */
   readonly kept: readonly MappedRow[] | undefined;
 }
@@ -91,6 +96,7 @@ interface Checked {
 async function checkRows(file: FileHandle, settings: RowSettings): Promise<Checked> {
   const seen = new Fingerprints();
   const repeated = new Set<number>();
+  const perTarget = new Map<string, number>();
   const suspects = new Set<string>();
   const mistakes: string[] = [];
   const kept: MappedRow[] = [];
@@ -104,6 +110,7 @@ async function checkRows(file: FileHandle, settings: RowSettings): Promise<Check
     }
     count += 1;
     if (kept.push(mapped) > MAX_KEPT) kept.length = 0;
+    addOne(perTarget, mapped.target.path);
     const target = formatReference(mapped.target);
     const before = seen.add(target, formatReference(mapped.source));
     if (before === 'same') repeated.add(mapped.row.line);
@@ -116,7 +123,16 @@ async function checkRows(file: FileHandle, settings: RowSettings): Promise<Check
   }
   if (wrong > 0) throw inFile(settings.path, mistakes, wrong);
   if (count === 0) checkEmpty(settings);
-  return { count: count - repeated.size, repeated, kept: kept.length === count ? kept : undefined };
+  return {
+    count: count - repeated.size,
+    repeated,
+    perTarget,
+    kept: kept.length === count ? kept : undefined,
+  };
+}
+
+function addOne(counts: Map<string, number>, key: string): void {
+  counts.set(key, (counts.get(key) ?? 0) + 1);
 }
 
 /** Every row as it maps, or the mistake in it. */

@@ -8,12 +8,25 @@ import { dirname, join, normalize, relative } from 'node:path';
 import { it } from 'node:test';
 
 /** Folders of src, lowest floor first. A file imports from its own folder and from lower floors. */
-const FLOORS = [['base'], ['image'], ['http'], ['registry'], ['copy'], ['sync'], ['cli']];
+const FLOORS = [
+  ['base'],
+  ['image'],
+  ['http'],
+  ['registry'],
+  ['azure'],
+  ['copy'],
+  ['sync'],
+  ['cli'],
+];
 
 /** The folders that may import each package. */
 const PACKAGES: Record<string, string[]> = {
   undici: ['http'],
   'lru-cache': ['registry', 'cli'],
+  '@azure/identity': ['azure'],
+  '@azure/container-registry': ['azure'],
+  '@azure/core-auth': ['azure'],
+  '@azure/core-rest-pipeline': ['azure'],
   pino: ['base'],
   'pino-pretty': ['base'],
   semver: ['sync'],
@@ -71,6 +84,16 @@ const modules = readModules();
 
 it('imports only go down', () => deepEqual(modules.flatMap(upwardImports), []));
 it('each package has its folder', () => deepEqual(modules.flatMap(strayPackages), []));
+it('what speaks to Azure is loaded when it is needed, as it takes longer than all the rest', () => {
+  const early = modules
+    .filter(({ path }) => folderOf(path) !== 'azure')
+    .flatMap(({ path, text }) =>
+      [...text.matchAll(/^(?:import|export) (?!type\b)[^;]*from '[^']*\/azure\/[^']+'/gm)].map(
+        ([statement]) => `${path}: ${statement}`,
+      ),
+    );
+  deepEqual(early, []);
+});
 it('every folder has its floor', () => {
   deepEqual(
     modules.map((m) => folderOf(m.path)).filter((folder) => floorOf(folder) < 0),

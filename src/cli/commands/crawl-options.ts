@@ -1,6 +1,7 @@
 /** The options of `crawl`. */
 import type { OptionSpec } from '../command.ts';
 import { accessOptions } from '../options/access.ts';
+import { AZURE_CLOUD, REGISTRY_KIND } from '../options/registry-name.ts';
 import { RUN_OPTIONS } from '../options/run.ts';
 
 const WHERE = 'Which registry and repositories:';
@@ -13,6 +14,8 @@ export const CRAWL_OPTIONS = {
     group: WHERE,
     describe: 'registry to crawl by its Azure name: NAME means NAME.azurecr.io',
   },
+  'registry-kind': { ...REGISTRY_KIND, group: WHERE },
+  'azure-cloud': { ...AZURE_CLOUD, group: WHERE },
   namespace: {
     type: 'string',
     group: WHERE,
@@ -38,7 +41,14 @@ export const CRAWL_OPTIONS = {
     type: 'boolean',
     group: WHERE,
     default: false,
-    describe: 'leave out repositories that may not be read, instead of failing',
+    describe: 'leave out repositories and images that may not be read, instead of failing',
+  },
+  'verify-counts': {
+    type: 'boolean',
+    group: WHERE,
+    default: false,
+    describe:
+      'ask the registry how many tags each repository has, and fail where it lists others (Azure; a request per repository)',
   },
   'tag-regex': {
     type: 'string',

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import { RegistrySyncError } from '../../base/errors.ts';
 import { repositoryPath } from '../../image/reference.ts';
-import { distributionCatalog } from '../../registry/catalog.ts';
+import type { RegistryClient } from '../../registry/client.ts';
 import { crawl, type CrawlReport } from '../../sync/crawl.ts';
 import { CsvFile } from '../../sync/csv.ts';
 import {
@@ -14,6 +14,7 @@ import {
 import { parseShard } from '../../sync/shard.ts';
 import { createTagFilter } from '../../sync/tag-filter.ts';
 import { REPOSITORY_COLUMNS, TAG_COLUMNS } from '../../sync/tag-row.ts';
+import { catalogOf } from '../catalog-of.ts';
 import type { Io, RunIo, Values } from '../command.ts';
 import { EXIT } from '../exit-code.ts';
 import { readAccess } from '../options/access.ts';
@@ -25,13 +26,21 @@ type CrawlValues = Values<typeof CRAWL_OPTIONS>;
 
 /** Resolves to the exit code. */
 export async function runCrawl(values: CrawlValues, io: RunIo): Promise<number> {
-  const registry = readRegistry('registry', values.registry, values['registry-name']);
+  const azureCloud = values['azure-cloud'];
+  const registry = readRegistry('registry', {
+    host: values.registry,
+    name: values['registry-name'],
+    cloud: azureCloud,
+  });
   const wants = createRepositoryFilter(repositoryOptions(values));
   const filter = createTagFilter(tagOptions(values), Date.now());
   const repositories = await listedRepositories(registry, values);
   const runtime = await createRuntime(values, io);
   const access = readAccess(values, '');
-  const client = connect(runtime, { registry, access, variables: 'SOURCE' });
+  const kind = values['registry-kind'];
+  const client = connect(runtime, { registry, kind, access, azureCloud, variables: 'SOURCE' });
+  const catalog = await catalogOf(client);
+  if (values['verify-counts'] && catalog.count === undefined) throw noCounts(client);
   io.shutdown.graceMs = 0; // nothing is lost: the old files stay
   const { workdir } = values;
   await using repositoriesFile = await CsvFile.create(
@@ -40,8 +49,10 @@ export async function runCrawl(values: CrawlValues, io: RunIo): Promise<number> 
   );
   await using tagsFile = await CsvFile.create(join(workdir, 'tags.csv'), TAG_COLUMNS);
   const report = await crawl({
-    catalog: distributionCatalog(client),
+    catalog,
     repositories,
+    namespace: values.namespace,
+    verifyCounts: values['verify-counts'],
     wants,
     filter,
     latest: values.latest,
@@ -61,6 +72,11 @@ export async function runCrawl(values: CrawlValues, io: RunIo): Promise<number> 
   await tagsFile.commit();
   describe(report, runtime, client.traffic.requests, workdir);
   return failures.length > 0 ? EXIT.partial : EXIT.ok;
+}
+
+function noCounts({ registry }: RegistryClient): RegistrySyncError {
+  const message = `--verify-counts: ${registry} does not say how many tags a repository has (registries of Azure do)`;
+  return new RegistrySyncError('USAGE', message);
 }
 
 function repositoryOptions(values: CrawlValues) {

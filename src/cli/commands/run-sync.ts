@@ -10,6 +10,8 @@ import type { Selection } from '../../copy/select.ts';
 import { parsePlatform } from '../../image/platform.ts';
 import { formatReference } from '../../image/reference.ts';
 import type { RegistryClient } from '../../registry/client.ts';
+import type { Inventory } from '../../registry/inventory.ts';
+import { profileOf, type RegistryKind } from '../../registry/profile.ts';
 import { createMapping, type RowTargets } from '../../sync/mapping.ts';
 import { Outage } from '../../sync/outage.ts';
 import {
@@ -23,9 +25,10 @@ import {
 import { openRows, type RowFile } from '../../sync/rows.ts';
 import { parseShard } from '../../sync/shard.ts';
 import { syncTags, type SyncSettings, type TagOutcome } from '../../sync/sync.ts';
+import { inventoryOf } from '../catalog-of.ts';
 import type { RunIo, Values } from '../command.ts';
 import { EXIT } from '../exit-code.ts';
-import { readAccess } from '../options/access.ts';
+import { readAccess, type SharedAccess } from '../options/access.ts';
 import { readRate } from '../options/rate.ts';
 import { readRegistry } from '../options/registry-name.ts';
 import { connect, createRuntime, repositoriesOf, type Runtime } from '../runtime.ts';
@@ -35,21 +38,23 @@ type SyncValues = Values<typeof SYNC_OPTIONS>;
 
 /** Resolves to the exit code. */
 export async function runSync(values: SyncValues, io: RunIo): Promise<number> {
-  const source = readRegistry(
-    'source-registry',
-    values['source-registry'],
-    values['source-registry-name'],
-  );
-  const target = readRegistry(
-    'target-registry',
-    values['target-registry'],
-    values['target-registry-name'],
-  );
+  const cloud = values['azure-cloud'];
+  const source = readRegistry('source-registry', {
+    host: values['source-registry'],
+    name: values['source-registry-name'],
+    cloud,
+  });
+  const target = readRegistry('target-registry', {
+    host: values['target-registry'],
+    name: values['target-registry-name'],
+    cloud,
+  });
   const map = createMapping({
     source,
     target,
     targetNamespace: values['target-namespace'],
     targetPath: values['target-path'],
+    targetProfile: profileOf(target, values['target-registry-kind']),
     appendSuffix: values['append-suffix'] ?? '',
   });
   const selection = readSelection(values.platform);
@@ -64,7 +69,8 @@ export async function runSync(values: SyncValues, io: RunIo): Promise<number> {
     { rows: rows.count, duplicates: rows.duplicates, source, target },
     'sync starts',
   );
-  return await syncRows({ values, io, runtime, rows, results, clients, selection });
+  const inventory = await inventoryOf(clients.target, rows.countAt);
+  return await syncRows({ values, io, runtime, rows, results, clients, inventory, selection });
 }
 
 interface SyncRun {
@@ -74,6 +80,8 @@ interface SyncRun {
   readonly rows: RowFile;
   readonly results: ResultsFile;
   readonly clients: { readonly source: RegistryClient; readonly target: RegistryClient };
+  /** What the target's lists say of its tags, where it has such. */
+  readonly inventory: Inventory | undefined;
   readonly selection: Selection;
 }
 
@@ -118,7 +126,7 @@ function stopForOutage(
   stopping: LinkedAbort,
   { log }: Runtime,
 ): void {
-  log.error({ error: message }, 'a registry is out of reach: no further image is started');
+  log.error({ error: message }, 'a registry gives no more: no further image is started');
   stopping.abort('outage');
 }
 
@@ -128,11 +136,11 @@ function isLast(outcome: TagOutcome, failFast: boolean): boolean {
 }
 
 function settingsOf(
-  { values, io, clients, selection }: SyncRun,
+  { values, io, clients, inventory, selection }: SyncRun,
   stopping: AbortSignal,
 ): SyncSettings {
   const sources = repositoriesOf(clients.source);
-  const targets = repositoriesOf(clients.target);
+  const targets = repositoriesOf(clients.target, inventory);
   return {
     open: ({ source, target }: RowTargets) => ({
       source: sources(source.path).source(source.digest ?? source.tag ?? ''),
@@ -173,14 +181,28 @@ function connectBoth(
   values: SyncValues,
   { source, target }: { readonly source: string; readonly target: string },
 ): SyncRun['clients'] {
+  const azureCloud = values['azure-cloud'];
+  const kinds = { from: values['source-registry-kind'], to: values['target-registry-kind'] };
+  const isAzure = (registry: string, kind: RegistryKind | undefined): boolean =>
+    profileOf(registry, kind).kind === 'acr';
+  const isNeither = !isAzure(source, kinds.from) && !isAzure(target, kinds.to);
+  const sharedWith = (registry: string, kind: RegistryKind | undefined): SharedAccess => ({
+    authfile: values.authfile,
+    // Said for both sides it is meant for those that it can be for; if for none, that is told.
+    ...((isNeither || isAzure(registry, kind)) && { azureCredential: values['azure-credential'] }),
+  });
   const to = connect(runtime, {
     registry: target,
-    access: readAccess(values, 'dest-', values.authfile),
+    kind: kinds.to,
+    access: readAccess(values, 'dest-', sharedWith(target, kinds.to)),
+    azureCloud,
     variables: 'TARGET',
   });
   const from = connect(runtime, {
     registry: source,
-    access: readAccess(values, 'src-', values.authfile),
+    kind: kinds.from,
+    access: readAccess(values, 'src-', sharedWith(source, kinds.from)),
+    azureCloud,
     variables: 'SOURCE',
     bandwidth: readRate('bandwidth-limit', values['bandwidth-limit']),
     ...(source === target ? { sharedBlobs: to.blobs } : {}),
@@ -209,8 +231,8 @@ function logOutcome({ log }: Runtime, outcome: TagOutcome, isBar: boolean): void
 
 function trafficOf({ source, target }: SyncRun['clients']): Summary['requests'] {
   const of = ({ traffic }: RegistryClient) => {
-    const { requests, received, sent } = traffic;
-    return { requests, received, sent };
+    const { requests, received, sent, pullLimit } = traffic;
+    return { requests, received, sent, ...(pullLimit !== undefined && { pullLimit }) };
   };
   return { source: of(source), target: of(target) };
 }

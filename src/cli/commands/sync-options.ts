@@ -1,6 +1,7 @@
 /** The options of `sync`. */
 import type { OptionSpec } from '../command.ts';
-import { accessOptions } from '../options/access.ts';
+import { accessOptions, AZURE_CREDENTIAL } from '../options/access.ts';
+import { AZURE_CLOUD, REGISTRY_KIND } from '../options/registry-name.ts';
 import { RUN_OPTIONS } from '../options/run.ts';
 
 const FROM = 'From where:';
@@ -14,6 +15,7 @@ export const SYNC_OPTIONS = {
     group: FROM,
     describe: 'registry to read by its Azure name: NAME means NAME.azurecr.io',
   },
+  'source-registry-kind': { ...REGISTRY_KIND, group: FROM },
   namespace: { type: 'string', group: FROM, describe: 'only rows of this namespace' },
   'tags-file': { type: 'string', group: FROM, describe: 'CSV to read instead of WORKDIR/tags.csv' },
   'target-registry': { type: 'string', group: TO, describe: 'registry to write, HOST[:PORT]' },
@@ -22,6 +24,7 @@ export const SYNC_OPTIONS = {
     group: TO,
     describe: 'the same; a NAME without a dot means NAME.azurecr.io',
   },
+  'target-registry-kind': { ...REGISTRY_KIND, group: TO },
   'target-namespace': {
     type: 'string',
     group: TO,
@@ -81,6 +84,8 @@ export const SYNC_OPTIONS = {
   },
   summary: { type: 'string', group: WHAT, describe: 'file for a summary in JSON' },
   ...RUN_OPTIONS,
+  'azure-cloud': AZURE_CLOUD,
+  'azure-credential': AZURE_CREDENTIAL,
   authfile: { type: 'string', describe: 'auth.json or config.json for both registries' },
   ...accessOptions('src-', 'Access to the source (or SOURCE_USERNAME and SOURCE_PASSWORD):'),
   ...accessOptions('dest-', 'Access to the target (or TARGET_USERNAME and TARGET_PASSWORD):'),

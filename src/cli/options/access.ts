@@ -2,6 +2,14 @@
 import type { OptionSpec } from '../command.ts';
 import type { CredentialOptions } from '../../registry/credential-chain.ts';
 
+/** Which identity registries of Azure's are shown, when there are no other credentials. */
+export const AZURE_CREDENTIAL = {
+  type: 'string',
+  choices: ['default', 'workload', 'managed', 'env', 'cli', 'none'],
+  describe:
+    'identity for a registry of Azure: workload, managed, env (AZURE_CLIENT_ID …), cli (az login), default (the first of them that is there), none; without it: default where AZURE_… is set',
+} as const satisfies OptionSpec;
+
 const SPECS = {
   creds: { type: 'string', describe: 'credentials as USER:PASSWORD; better in the environment' },
   username: { type: 'string', describe: 'user name' },
@@ -17,6 +25,7 @@ const SPECS = {
     type: 'boolean',
     describe: 'false: any certificate will do, and so will plain http',
   },
+  'azure-credential': AZURE_CREDENTIAL,
 } as const satisfies Record<string, OptionSpec>;
 
 type Names = keyof typeof SPECS;
@@ -35,13 +44,22 @@ export function accessOptions<const P extends string>(prefix: P, group: string):
 export interface Access extends CredentialOptions {
   readonly certDir?: string | undefined;
   readonly tlsVerify?: boolean | undefined;
+  readonly azureCredential?: AzureCredential | undefined;
 }
 
-/** Reads the options of one side. `authfile` is the one for both sides. */
+type AzureCredential = (typeof AZURE_CREDENTIAL.choices)[number];
+
+/** What holds for both sides of a sync unless one says otherwise. */
+export interface SharedAccess {
+  readonly authfile?: string | undefined;
+  readonly azureCredential?: string | undefined;
+}
+
+/** Reads the options of one side. `shared` are those for both sides. */
 export function readAccess(
   values: Readonly<Record<string, unknown>>,
   prefix: string,
-  authfile?: string,
+  shared: SharedAccess = {},
 ): Access {
   const text = (name: Names): string | undefined =>
     values[`${prefix}${name}`] as string | undefined;
@@ -53,8 +71,10 @@ export function readAccess(
     password: text('password'),
     registryToken: text('registry-token'),
     noCreds: flag('no-creds'),
-    authfile: text('authfile') ?? authfile,
+    authfile: text('authfile') ?? shared.authfile,
     certDir: text('cert-dir'),
     tlsVerify: flag('tls-verify'),
+    azureCredential: (text('azure-credential') ?? shared.azureCredential) as
+      AzureCredential | undefined,
   };
 }

@@ -3,9 +3,14 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 
+import { systemClock, type Clock } from '../../../src/base/clock.ts';
 import { Secrets } from '../../../src/base/redact.ts';
 import type { AskHelper } from '../../../src/registry/credential-helper.ts';
-import { CredentialChain, type CredentialOptions } from '../../../src/registry/credential-chain.ts';
+import {
+  CredentialChain,
+  type CloudIdentity,
+  type CredentialOptions,
+} from '../../../src/registry/credential-chain.ts';
 import { tempDir } from '../../support/temp-dir.ts';
 
 const dir = await tempDir();
@@ -29,6 +34,8 @@ interface Given {
   readonly env?: Readonly<Record<string, string>>;
   readonly ask?: AskHelper;
   readonly secrets?: Secrets;
+  readonly clock?: Clock;
+  readonly identity?: CloudIdentity;
 }
 
 function chain({ options = {}, env = {}, ...given }: Given): CredentialChain {
@@ -38,6 +45,8 @@ function chain({ options = {}, env = {}, ...given }: Given): CredentialChain {
     env: { REGISTRY_AUTH_FILE: file('auth.json'), ...env },
     secrets: given.secrets ?? new Secrets(),
     ask: given.ask ?? (async () => undefined),
+    clock: given.clock ?? systemClock,
+    identity: given.identity,
   });
 }
 

@@ -16,6 +16,7 @@ describe('accessOptions', () => {
       'dest-authfile',
       'dest-cert-dir',
       'dest-tls-verify',
+      'dest-azure-credential',
     ]);
     equal(options['dest-creds'].group, 'Target:');
   });
@@ -46,11 +47,12 @@ describe('readAccess', () => {
       authfile: '/own.json',
       certDir: '/certs',
       tlsVerify: undefined,
+      azureCredential: undefined,
     });
   });
 
   it('takes the file for both sides where a side has none of its own', () => {
-    equal(readAccess(values, 'src-', '/both.json').authfile, '/both.json');
-    equal(readAccess(values, 'dest-', '/both.json').authfile, '/own.json');
+    equal(readAccess(values, 'src-', { authfile: '/both.json' }).authfile, '/both.json');
+    equal(readAccess(values, 'dest-', { authfile: '/both.json' }).authfile, '/own.json');
   });
 });

@@ -20,14 +20,23 @@ const NAMES: [string, string][] = [
 describe('readRegistry', () => {
   for (const [name, expected] of NAMES) {
     it(`takes the name ${name} for ${expected}`, () => {
-      equal(readRegistry('x', undefined, name), expected);
+      equal(readRegistry('x', { host: undefined, name: name }), expected);
     });
   }
 
+  it('takes short names for those of another cloud', () => {
+    equal(readRegistry('x', { host: undefined, name: 'a', cloud: 'china' }), 'a.azurecr.cn');
+    equal(readRegistry('x', { host: undefined, name: 'a', cloud: 'usgovernment' }), 'a.azurecr.us');
+    equal(
+      readRegistry('x', { host: undefined, name: 'a.example.com', cloud: 'china' }),
+      'a.example.com',
+    );
+  });
+
   it('takes a host as it is', () => {
-    equal(readRegistry('x', 'registry', undefined), 'registry');
-    equal(readRegistry('x', ' R.Example.com:443 ', undefined), 'r.example.com:443');
-    equal(readRegistry('x', '[::1]:5000', undefined), '[::1]:5000');
+    equal(readRegistry('x', { host: 'registry', name: undefined }), 'registry');
+    equal(readRegistry('x', { host: ' R.Example.com:443 ', name: undefined }), 'r.example.com:443');
+    equal(readRegistry('x', { host: '[::1]:5000', name: undefined }), '[::1]:5000');
   });
 
   for (const [text, message] of [
@@ -41,17 +50,17 @@ describe('readRegistry', () => {
     ['-a.io', /is no registry/],
   ] as const) {
     it(`refuses ${text}, as host and as name`, () => {
-      throws(() => readRegistry('x', text, undefined), { code: 'USAGE', message });
-      throws(() => readRegistry('x', undefined, text), { code: 'USAGE', message });
+      throws(() => readRegistry('x', { host: text, name: undefined }), { code: 'USAGE', message });
+      throws(() => readRegistry('x', { host: undefined, name: text }), { code: 'USAGE', message });
     });
   }
 
   it('refuses both and none', () => {
-    throws(() => readRegistry('registry', 'a.io', 'b'), {
+    throws(() => readRegistry('registry', { host: 'a.io', name: 'b' }), {
       code: 'USAGE',
       message: 'give only one of --registry or --registry-name',
     });
-    throws(() => readRegistry('registry', undefined, undefined), {
+    throws(() => readRegistry('registry', { host: undefined, name: undefined }), {
       code: 'USAGE',
       message: 'give --registry or --registry-name',
     });

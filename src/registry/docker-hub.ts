@@ -1,0 +1,178 @@
+/**
+ * Docker Hub's own API: the repositories of a namespace, and tags with their digests and dates, a
+ * hundred per request and outside of the pull limit.
+ *
+ * Source: https://docs.docker.com/reference/api/hub/latest/
+ */
+import { RegistrySyncError, throwIfAborted } from '../base/errors.ts';
+import { SingleFlight } from '../base/single-flight.ts';
+import { discard, type HttpResponse } from '../http/send.ts';
+import type { JsonObject } from '../image/descriptor.ts';
+import { distributionCatalog, type Catalog, type TagInfo, type TagPage } from './catalog.ts';
+import type { RegistryClient } from './client.ts';
+import { digestIn, objectsIn, readJson, textIn } from './json.ts';
+import { expiryOf } from './jwt.ts';
+import { pages } from './pages.ts';
+import { responseError } from './response-error.ts';
+import { MAX_PAGE_BYTES } from './tags.ts';
+
+const API = 'https://hub.docker.com';
+const PER_PAGE = 100; // its maximum
+const TOKEN_LIFE_MS = 10 * 60_000; // when it does not say how long it lives
+/** Tags of one repository whose digests are kept until their names are read; the others are asked for. */
+const MAX_JOINED = 50_000;
+
+export function dockerHubCatalog(client: RegistryClient): Catalog {
+  const api = new HubApi(client);
+  const plain = distributionCatalog(client);
+  return {
+    ...plain,
+    async *repositories(signal, namespace) {
+      if (namespace === undefined) throw noCatalog();
+      const path = `/v2/namespaces/${namespace}/repositories`;
+      for await (const { results } of api.list(path, namespace, signal)) {
+        for (const { name } of results) {
+          if (typeof name === 'string') yield `${namespace}/${name}`;
+        }
+      }
+    },
+    // The registry's own list is whole; that of the API moves while its pages are read.
+    async *tags(repository, signal) {
+      const known = await collect(api.tags(repository, signal), client, signal);
+      for await (const { name } of plain.tags(repository, signal)) {
+        yield known.get(name) ?? { name };
+      }
+    },
+    pages: (repository, signal) => api.tags(repository, signal),
+  };
+}
+
+async function collect(
+  list: AsyncIterable<TagPage>,
+  { log }: RegistryClient,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, TagInfo>> {
+  const known = new Map<string, TagInfo>();
+  try {
+    for await (const { tags } of list) {
+      for (const tag of tags) known.set(tag.name, tag);
+      if (known.size > MAX_JOINED) break;
+    }
+  } catch (error) {
+    throwIfAborted(signal);
+    if (!(error instanceof RegistrySyncError)) throw error;
+    log.warn(
+      { error: error.message },
+      'Docker Hub gives no digests in bulk: each tag is asked for',
+    );
+  }
+  return known;
+}
+
+interface HubPage {
+  readonly results: readonly JsonObject[];
+  readonly total: number | undefined;
+}
+
+class HubApi {
+  readonly #client: RegistryClient;
+  readonly #loggingIn = new SingleFlight<string, string | undefined>();
+  /** By namespace: credentials may be for one of them. */
+  readonly #tokens = new Map<
+    string,
+    { readonly value: string | undefined; readonly until: number }
+  >();
+
+  constructor(client: RegistryClient) {
+    this.#client = client;
+  }
+
+  async *tags(repository: string, signal: AbortSignal): AsyncGenerator<TagPage, void, void> {
+    const [namespace = '', name = ''] = repository.split('/');
+    const path = `/v2/namespaces/${namespace}/repositories/${name}/tags`;
+    for await (const { results, total } of this.list(path, repository, signal)) {
+      yield { tags: results.flatMap(readTag), total };
+    }
+  }
+
+  /** The pages of one of the API's lists. `for_` is whose credentials are used. */
+  async *list(
+    path: string,
+    repository: string,
+    signal: AbortSignal,
+  ): AsyncGenerator<HubPage, void, void> {
+    const first = new URL(`${path}?page_size=${PER_PAGE}`, API);
+    yield* pages<HubPage>(first, async (url) => {
+      const response = await this.#get(url, repository, signal);
+      const what = `Docker Hub's list ${path}`;
+      if (response.status !== 200)
+        throw await responseError({ method: 'GET', url }, response, what);
+      const { count, next, results } = await readJson(response, MAX_PAGE_BYTES, what);
+      const total = Number.isInteger(count) ? Number(count) : undefined;
+      const items = [{ results: objectsIn(results), total }];
+      return { items, ...(typeof next === 'string' && { link: `<${next}>; rel="next"` }) };
+    });
+  }
+
+  async #get(url: URL, repository: string, signal: AbortSignal): Promise<HttpResponse> {
+    const token = await this.#token(repository, signal);
+    const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
+    return this.#client.sendElsewhere({
+      method: 'GET',
+      url,
+      headers,
+      gather: MAX_PAGE_BYTES,
+      signal,
+    });
+  }
+
+  async #token(repository: string, signal: AbortSignal): Promise<string | undefined> {
+    const known = this.#tokens.get(repository);
+    if (known !== undefined && known.until > this.#client.clock.now()) return known.value;
+    return this.#loggingIn.run(repository, (all) => this.#login(repository, all), signal);
+  }
+
+  /** What is public can be read without; so a login that fails is not the end. */
+  async #login(repository: string, signal: AbortSignal): Promise<string | undefined> {
+    const { clock, log } = this.#client;
+    const credentials = await this.#client.credentials(repository);
+    if (credentials.kind !== 'basic') return undefined;
+    const { username: identifier, password: secret } = credentials;
+    const response = await this.#client.sendElsewhere({
+      method: 'POST',
+      url: new URL('/v2/auth/token', API),
+      headers: { 'content-type': 'application/json' },
+      body: Buffer.from(JSON.stringify({ identifier, secret })),
+      gather: MAX_PAGE_BYTES,
+      signal,
+    });
+    let value: string | undefined;
+    if (response.status === 200) {
+      value = textIn((await readJson(response, MAX_PAGE_BYTES, "Docker Hub's login")).access_token);
+    } else {
+      await discard(response);
+      log.warn(
+        { status: response.status, used: credentials.from },
+        "Docker Hub's API refuses the login",
+      );
+    }
+    if (value !== undefined) this.#client.hide(value);
+    const until = (value && expiryOf(value)) ?? clock.now() + TOKEN_LIFE_MS;
+    this.#tokens.set(repository, { value, until: Number(until) });
+    return value;
+  }
+}
+
+/** Digest and media type are missing from old tags. */
+function readTag(entry: JsonObject): TagInfo[] {
+  const name = textIn(entry.name);
+  if (name === undefined) return [];
+  const lastUpdatedOn = textIn(entry.tag_last_pushed) ?? textIn(entry.last_updated);
+  return [{ name, digest: digestIn(entry.digest), lastUpdatedOn }];
+}
+
+function noCatalog(): RegistrySyncError {
+  const message =
+    'docker.io: Docker Hub lists the repositories of a namespace only: give --namespace NAME, or name them with --repositories-from FILE or --repository NAME';
+  return new RegistrySyncError('USAGE', message);
+}

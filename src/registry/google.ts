@@ -1,0 +1,87 @@
+/**
+ * The lists of Google's registries: all tags of a repository with their digests and dates, and the
+ * repositories below it, in one answer.
+ *
+ * Source: google/go-containerregistry, pkg/v1/google/list.go; recordings of kubernetes-sigs/promo-tools.
+ */
+import { LRUCache } from 'lru-cache';
+
+import { isObject, type JsonObject } from '../image/descriptor.ts';
+import { bulkCatalog, distributionCatalog, type Catalog, type TagInfo } from './catalog.ts';
+import type { RegistryClient } from './client.ts';
+import { endpoints } from './endpoints.ts';
+import { digestIn, readJson } from './json.ts';
+import { pullFrom } from './permissions.ts';
+
+/** A repository of 100,000 images has about 40 MB. Bytes. */
+const MAX_LIST_BYTES = 128 * 1024 * 1024;
+/** A crawl reads the lists of repositories a few ahead; their tags are then at hand. */
+const MAX_KEPT = 16;
+
+export function googleCatalog(client: RegistryClient): Catalog {
+  const kept = new LRUCache<string, JsonObject>({ max: MAX_KEPT });
+
+  async function read(path: string, signal: AbortSignal): Promise<JsonObject> {
+    const what = `tags of ${client.registry}/${path}`;
+    const response = await client.expect([200], what, {
+      method: 'GET',
+      url: (origin) => endpoints.allTags(origin, path),
+      gather: MAX_LIST_BYTES,
+      permission: pullFrom(path, client),
+      signal,
+    });
+    return readJson(response, MAX_LIST_BYTES, what);
+  }
+
+  async function* below(path: string, signal: AbortSignal): AsyncGenerator<string, void, void> {
+    const list = await read(path, signal);
+    if (Array.isArray(list.tags) || isObject(list.manifest)) {
+      kept.set(path, list);
+      yield path;
+    }
+    const children = Array.isArray(list.child) ? list.child : [];
+    for (const child of children) {
+      if (typeof child === 'string' && child !== '') yield* below(`${path}/${child}`, signal);
+    }
+  }
+
+  const plain = distributionCatalog(client);
+  const catalog = bulkCatalog(plain, async function* (path, signal) {
+    const list = kept.get(path) ?? (await read(path, signal));
+    kept.delete(path);
+    yield { tags: tagsIn(list) };
+  });
+  return {
+    ...catalog,
+    async *repositories(signal, namespace) {
+      if (namespace === undefined) yield* plain.repositories(signal);
+      else yield* below(namespace, signal);
+    },
+  };
+}
+
+function tagsIn(list: JsonObject): TagInfo[] {
+  const manifests = isObject(list.manifest) ? list.manifest : {};
+  const known = new Map<string, TagInfo>();
+  for (const [key, value] of Object.entries(manifests)) {
+    const digest = digestIn(key);
+    if (digest === undefined || !isObject(value)) continue;
+    const dates = {
+      createdOn: dateOf(value.timeCreatedMs),
+      lastUpdatedOn: dateOf(value.timeUploadedMs),
+    };
+    for (const tag of namesIn(value.tag)) known.set(tag, { name: tag, digest, ...dates });
+  }
+  for (const tag of namesIn(list.tags)) if (!known.has(tag)) known.set(tag, { name: tag });
+  return [...known.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+function namesIn(value: unknown): string[] {
+  return Array.isArray(value) ? value.filter((name) => typeof name === 'string') : [];
+}
+
+/** Milliseconds as text; of an index the creation is "0". */
+function dateOf(value: unknown): string | undefined {
+  const ms = Number(value);
+  return ms > 0 && ms < 8.64e15 ? new Date(ms).toISOString() : undefined;
+}
