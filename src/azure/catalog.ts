@@ -54,7 +54,7 @@ export function azureCatalog(client: RegistryClient): Catalog {
       try {
         yield* sdkPages({ client, size }, asked, start, readRepositories);
       } catch (error) {
-        throw refusedCatalog(error);
+        throw refusedCatalog(error, 'or use other credentials (see --azure-credential)');
       }
     },
     async count(repository, signal) {
@@ -83,14 +83,15 @@ async function* tagPages(
   const asked = { what, permission: metadataOf(repository, lists.client), signal };
   const start = `/acr/v1/${repository}/_tags?n=${lists.size.now}`;
   yield* sdkPages<TagPage>(lists, asked, start, async (sdk, settings) => {
-    let raw: JsonObject = {};
+    let tags: readonly TagInfo[] = [];
     // The SDK makes a Date of each time, and loses four of its seven digits.
-    const onResponse = ({ parsedBody }: { parsedBody?: unknown }): void => {
-      raw = isObject(parsedBody) ? parsedBody : {};
+    const onResponse = ({ bodyAsText }: { readonly bodyAsText?: string | null }): void => {
+      const raw: unknown = JSON.parse(bodyAsText ?? 'null'); // the SDK could read it too
+      tags = objectsIn(isObject(raw) ? raw.tags : undefined).flatMap(readTag);
     };
     const list = sdk.getArtifact(repository, ANY_ARTIFACT).listTagProperties({ onResponse });
     const { value } = await list.byPage(settings).next();
-    return { items: [{ tags: objectsIn(raw.tags).flatMap(readTag) }], next: tokenOf(value) };
+    return { items: [{ tags }], next: tokenOf(value) };
   });
 }
 

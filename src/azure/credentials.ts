@@ -47,13 +47,12 @@ const MAX_SHOWN = 400;
  * @throws {RegistrySyncError} `UNAUTHORIZED` when there is no such identity, or it may not in.
  */
 export async function azureCredentials(identity: AzureIdentity): Promise<Credentials> {
-  const credential = credentialFor(identity);
   const from = `the ${identity.kind} credential of Azure`;
   let failure: unknown;
   // A registry may refuse tokens that are for the resource manager, and an old one all others.
   for (const audience of identity.cloud.audiences) {
     try {
-      const token = await entraToken(credential, audience, identity);
+      const token = await entraToken(audience, identity);
       const refreshToken = await exchange(token, identity, from);
       return identityToken(AZURE_TOKEN_USER, refreshToken, from);
     } catch (error) {
@@ -85,12 +84,10 @@ function credentialFor({ kind, cloud, isCloudGiven, env }: AzureIdentity): Token
   }
 }
 
-async function entraToken(
-  credential: TokenCredential,
-  audience: string,
-  { kind, hide, signal }: AzureIdentity,
-): Promise<string> {
+async function entraToken(audience: string, identity: AzureIdentity): Promise<string> {
+  const { kind, hide, signal } = identity;
   try {
+    const credential = credentialFor(identity); // throws where variables are missing
     const token = await credential.getToken(`${audience}/.default`, { abortSignal: signal });
     if (token === null) throw new Error('it gave no token');
     hide(token.token);

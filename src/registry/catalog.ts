@@ -115,10 +115,11 @@ async function* listRepositories(
 const NAME_THEM = 'Name them with --repositories-from FILE or --repository NAME';
 
 /** A refusal of a list of all repositories says what can be done instead. */
-export function refusedCatalog(error: unknown): unknown {
+export function refusedCatalog(error: unknown, orElse = 'or use other credentials'): unknown {
   if (!isError(error, 'UNAUTHORIZED', 'NOT_FOUND', 'REJECTED')) return error;
+  if (error.details.status === undefined) return error; // not of the registry: there is no identity
   const message =
     `${error.message}. Many registries let nobody, or only administrators, list all repositories: ` +
-    'name them with --repositories-from FILE or --repository NAME, or use other credentials';
+    `name them with --repositories-from FILE or --repository NAME, ${orElse}`;
   return new RegistrySyncError(error.code, message, { cause: error, details: error.details });
 }
