@@ -10,13 +10,16 @@ export interface InProcessResult {
   readonly stderr: string;
 }
 
-/** Runs it to its end, in an empty environment and without signals. */
-export async function runHere(args: readonly string[]): Promise<InProcessResult> {
+/** Runs it to its end, without signals, in an environment in which nothing else is set. */
+export async function runHere(
+  args: readonly string[],
+  variables: Readonly<Record<string, string>> = {},
+): Promise<InProcessResult> {
   const [stdout, stderr] = [new PassThrough(), new PassThrough()];
   const output = Promise.all([text(stdout), text(stderr)]);
   const [stopping, aborting] = [new AbortController(), new AbortController()];
   const shutdown = { stopping: stopping.signal, signal: aborting.signal, graceMs: 0 };
-  const env = { HOME: '/nonexistent' };
+  const env = { HOME: '/nonexistent', ...variables };
   const code = await run(args, { env, stdout, stderr, shutdown }, '0.0.0');
   stdout.end();
   stderr.end();

@@ -32,6 +32,11 @@ export interface BasicAuth {
 /** Bearer, with tokens from `/token` on the registry's own origin. */
 export interface OwnTokenAuth extends TokenOptions {
   readonly scheme: 'bearer';
+  /**
+   * As Harbor: a password is taken too, and this is the realm of the Basic challenge that whoever
+   * showed an Authorization which isn't enough meets, and the catalog always.
+   */
+  readonly basicToo?: string;
 }
 
 /** Bearer, with tokens from another server. */
@@ -40,6 +45,9 @@ export interface ServerTokenAuth {
   readonly server: TokenServer;
   /** Whom tokens must be for; the server's service unless given. */
   readonly service?: string;
+  /** The realm that challenges name; the server's URL unless given. */
+  readonly realm?: URL;
+  readonly basicToo?: string;
 }
 
 export type AuthOptions = BasicAuth | OwnTokenAuth | ServerTokenAuth;
@@ -147,7 +155,10 @@ function refusalOf(
   if (method === 'POST' && refusePost !== undefined)
     return json(refusePost, { details: 'no POST' });
   if (method !== 'GET' && method !== 'POST') return json(405, { details: 'unknown method' });
-  if (user === undefined) return json(401, { details: 'incorrect username or password' });
+  if (user === undefined) {
+    const status = issuer.options.refusedStatus ?? 401;
+    return json(status, { details: 'incorrect username or password' });
+  }
   return undefined;
 }
 

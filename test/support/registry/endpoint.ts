@@ -2,6 +2,7 @@
  * What the registry's endpoints share: the state they work on and the shape of a call.
  */
 import type { Exchange } from './listener.ts';
+import type { PushRules } from './push-rules.ts';
 import type { Reply } from './reply.ts';
 import type { Store } from './store.ts';
 import type { Uploads } from './upload.ts';
@@ -10,11 +11,17 @@ import type { Uploads } from './upload.ts';
 export interface Behaviour {
   readonly pageSize: number | undefined;
   readonly maxPageSize: number;
-  readonly aboveMaxPageSize: 'clamp' | 'reject';
+  readonly aboveMaxPageSize: 'clamp' | 'reject' | 'unsupported';
   readonly tagsListPaging: boolean;
+  readonly tagOrder: 'lexical' | 'oldest first';
+  readonly strictCursor: boolean | undefined;
   readonly catalog: 'open' | 'denied' | 'forbidden' | 'missing';
-  readonly referrersApi: boolean;
-  readonly mount: 'works' | 'declined' | number;
+  readonly referrersApi: boolean | string;
+  readonly mount: 'works' | 'within namespace' | 'declined' | number;
+  readonly oddPatch: boolean | undefined;
+  readonly configTypes: readonly string[] | undefined;
+  readonly maxChunkBytes: number;
+  readonly pushRules: PushRules | undefined;
   readonly missingDetail: 'object' | 'string';
   readonly trusting: boolean;
 }

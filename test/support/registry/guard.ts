@@ -14,7 +14,7 @@ import {
 import type { Exchange } from './listener.ts';
 import { refusal, type Reply } from './reply.ts';
 import { covers, formatScope, intersection, type Scope } from './scopes.ts';
-import { isPasswordOf, rightsOf } from './tokens.ts';
+import { isPasswordOf, rightsOf, type Users } from './tokens.ts';
 
 export interface Guard {
   /** The refusal that a request meets which needs these scopes; `undefined` lets it pass. */
@@ -69,7 +69,11 @@ function bearerGuard(auth: Exclude<AuthOptions, BasicAuth>): Guard {
   const tokens = 'server' in auth ? auth.server : createTokenEndpoint(auth);
 
   function challenge(exchange: Exchange, needed: readonly Scope[], error?: string): Reply {
-    const realm = 'server' in auth ? auth.server.url : new URL('/token', exchange.url);
+    if (auth.basicToo !== undefined && (isCatalog(needed) || exchange.headers.authorization)) {
+      return unauthorized(needed, { 'WWW-Authenticate': `Basic realm="${auth.basicToo}"` });
+    }
+    const realm =
+      'server' in auth ? (auth.realm ?? auth.server.url) : new URL('/token', exchange.url);
     const parameters = {
       realm: realm.href,
       service,
@@ -82,17 +86,34 @@ function bearerGuard(auth: Exclude<AuthOptions, BasicAuth>): Guard {
 
   return {
     check(exchange, needed) {
+      if (
+        auth.basicToo !== undefined &&
+        basicCovers(tokens.issuer.options.users, exchange, needed)
+      ) {
+        return undefined;
+      }
       const [, token] = /^bearer (\S+)$/i.exec(exchange.headers.authorization ?? '') ?? [];
       if (token === undefined) return challenge(exchange, needed);
       const grant = tokens.issuer.grantOf(token);
       if (grant?.service !== service) return challenge(exchange, needed, 'invalid_token');
-      if (covers(grant.scopes, needed)) return undefined;
+      const isEnough = auth.basicToo === undefined || !isCatalog(needed);
+      if (isEnough && covers(grant.scopes, needed)) return undefined;
       return challenge(exchange, needed, 'insufficient_scope');
     },
     deny: (exchange, needed) => challenge(exchange, needed, 'insufficient_scope'),
     ownTokens: 'server' in auth ? undefined : tokens,
     tokens,
   };
+}
+
+function isCatalog(needed: readonly Scope[]): boolean {
+  return needed.some(({ type }) => type === 'registry');
+}
+
+function basicCovers(users: Users, { headers }: Exchange, needed: readonly Scope[]): boolean {
+  const basic = readBasic(headers.authorization);
+  if (basic === undefined || !isPasswordOf(users, basic.name, basic.password)) return false;
+  return covers(intersection(needed, rightsOf(users, basic.name)), needed);
 }
 
 function unauthorized(needed: readonly Scope[], headers: Record<string, string>): Reply {

@@ -39,7 +39,7 @@ export const putManifest: Endpoint = async (state, call) => {
     return refusal(413, { code: 'SIZE_INVALID', message: 'manifest exceeds 4 MiB' });
   }
   const mediaType = exchange.headers['content-type'] ?? parsed(bytes)?.mediaType ?? '';
-  const content = readManifest(mediaType, bytes);
+  const content = readTaken(state, mediaType, bytes);
   if (content === undefined) return refusal(400, invalid('MANIFEST_INVALID', 'manifest invalid'));
   const digest = digestOf(bytes, isDigest(reference) ? algorithmOf(reference) : 'sha256');
   const objection = objectionTo(reference, digest);
@@ -54,7 +54,7 @@ export const putManifest: Endpoint = async (state, call) => {
   return empty(201, {
     Location: `/v2/${name}/manifests/${digest}`,
     'Docker-Content-Digest': digest,
-    ...(subject && state.behaviour.referrersApi && { 'OCI-Subject': subject.digest }),
+    ...(subject && state.behaviour.referrersApi === true && { 'OCI-Subject': subject.digest }),
   });
 };
 
@@ -74,8 +74,11 @@ export const deleteManifest: Endpoint = (state, call) => {
 
 /** `GET /v2/NAME/referrers/DIGEST`. */
 export const listReferrers: Endpoint = (state, { exchange, name, reference }) => {
-  if (!state.behaviour.referrersApi)
-    return { status: 404, body: Buffer.from('404 page not found\n') };
+  const { referrersApi } = state.behaviour;
+  if (!referrersApi) return { status: 404, body: Buffer.from('404 page not found\n') };
+  if (referrersApi !== true) {
+    return empty(303, { Location: new URL(exchange.url.pathname, referrersApi).href });
+  }
   if (!isDigest(reference)) return refusal(400, invalid('DIGEST_INVALID', 'invalid digest'));
   const wanted = exchange.url.searchParams.get('artifactType');
   const manifests = [...(state.store.repositories.get(name)?.manifests ?? [])]
@@ -124,6 +127,19 @@ async function bodyOf({ exchange }: Call, maxBytes: number): Promise<Buffer | un
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);
+}
+
+/** The manifest, unless it is none or is of a kind that is not taken. */
+function readTaken(
+  { behaviour }: RegistryState,
+  mediaType: string,
+  bytes: Buffer,
+): ManifestContent | undefined {
+  const content = readManifest(mediaType, bytes);
+  const { configTypes } = behaviour;
+  const config = content?.config?.mediaType;
+  if (configTypes === undefined || config === undefined) return content;
+  return configTypes.includes(config) ? content : undefined;
 }
 
 function objectionTo(reference: string, digest: string): Complaint | undefined {

@@ -11,13 +11,15 @@ import { FaultPlan, type Fault } from './faults.ts';
 import { createGuard, type Guard } from './guard.ts';
 import {
   listen,
+  type Exchange,
   type Handler,
   type OnRequest,
   type RequestRecord,
   type TlsKeys,
 } from './listener.ts';
+import { pushRefusal, type PushRules } from './push-rules.ts';
 import { refusal, type Reply } from './reply.ts';
-import { notFound, routeOf, type Route } from './routes.ts';
+import { notFound, routeOf, type Path, type Route } from './routes.ts';
 import { scopesFor } from './scopes.ts';
 import { createStore, type Store } from './store.ts';
 import { Uploads } from './upload.ts';
@@ -35,18 +37,34 @@ export interface RegistryOptions {
   readonly pageSize?: number;
   /** The most items on a page; 1000 unless given. */
   readonly maxPageSize?: number;
-  /** What becomes of a larger `n`: `clamp` (distribution 3.1, ACR) unless given, or a 400 (2.8, ECR). */
-  readonly aboveMaxPageSize?: 'clamp' | 'reject';
+  /** What becomes of a larger `n`: `clamp` (distribution 3.1, ACR) unless given, a 400 (2.8), or a 405 (ECR). */
+  readonly aboveMaxPageSize?: 'clamp' | 'reject' | 'unsupported';
   /** `false`: tags come all at once, whatever `n` says, as from distribution 2.8. */
   readonly tagsListPaging?: boolean;
+  /** `lexical` unless given; `oldest first`: as they came to be (GHCR). */
+  readonly tagOrder?: 'lexical' | 'oldest first';
+  /** `true`: the catalog answers 400 to a `last` that is no repository (Harbor). */
+  readonly strictCursor?: boolean;
   /** `denied`: 401 with insufficient_scope, `forbidden`: 403, `missing`: 404. */
   readonly catalog?: 'open' | 'denied' | 'forbidden' | 'missing';
-  /** `false`: 404, and no OCI-Subject. */
-  readonly referrersApi?: boolean;
-  /** `declined`: always 202; a number: that status. */
-  readonly mount?: 'works' | 'declined' | number;
-  /** `true`: GET of a blob is answered with 307 to another origin. */
-  readonly redirectBlobs?: boolean;
+  /** `false`: 404, and no OCI-Subject; an origin: 303 to there, and no OCI-Subject either (GHCR). */
+  readonly referrersApi?: boolean | string;
+  /** `declined`: always 202, as is `within namespace` from another one (Docker Hub); a number: that status. */
+  readonly mount?: 'works' | 'within namespace' | 'declined' | number;
+  /** `true`: PATCH answers 201, and with the Range from before it (ECR). */
+  readonly oddPatch?: boolean;
+  /** Media types of configs beyond which a manifest is invalid (Quay); all are taken unless given. */
+  readonly configTypes?: readonly string[];
+  /** The largest chunk with a Content-Range, beyond which is 416 (GHCR). */
+  readonly maxChunkBytes?: number;
+  /** Which repositories may be pushed to; all unless given. */
+  readonly pushRules?: PushRules;
+  /** Found before those that each registry has, and guarded like them. */
+  readonly paths?: readonly Path[];
+  /** Stands between the listener and the registry, guard and all. */
+  readonly around?: (exchange: Exchange, inner: Handler) => Reply | Promise<Reply>;
+  /** `true`: GET of a blob is answered with 307 to another origin, of its own, or to this one. */
+  readonly redirectBlobs?: boolean | URL;
   /** Waited before each request. */
   readonly latencyMs?: number;
   /** `true`: no answer has a Docker-Content-Digest. */
@@ -96,12 +114,15 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Regi
   faults.set(options.faults ?? []);
   const guard = createGuard(options.auth);
   const listening = { tls, latencyMs, faults, onRequest, keepAliveMs };
-  const storage = options.redirectBlobs
-    ? await listen(storageHandler(store), listening)
-    : undefined;
+  const { redirectBlobs } = options;
+  const storage =
+    redirectBlobs === true ? await listen(storageHandler(store), listening) : undefined;
+  const storageUrl = redirectBlobs instanceof URL ? redirectBlobs : storage?.url;
   const uploads = new Uploads();
-  const state = { store, uploads, behaviour: behaviourOf(options), storage: storage?.url };
-  const handler = handlerOf(state, guard, options.omitDigestHeader ?? false);
+  const state = { store, uploads, behaviour: behaviourOf(options), storage: storageUrl };
+  const inner = handlerOf(state, guard, options);
+  const { around = (exchange) => inner(exchange) } = options;
+  const handler: Handler = (exchange) => around(exchange, inner);
   const { url, requests, openConnections, close } = await listen(handler, listening);
   const storageRequests = storage?.requests ?? [];
   const tokenRequests = guard.tokens?.tokenRequests ?? [];
@@ -130,20 +151,30 @@ function behaviourOf(options: RegistryOptions): Behaviour {
     maxPageSize: options.maxPageSize ?? 1000,
     aboveMaxPageSize: options.aboveMaxPageSize ?? 'clamp',
     tagsListPaging: options.tagsListPaging ?? true,
+    tagOrder: options.tagOrder ?? 'lexical',
+    strictCursor: options.strictCursor,
     catalog: options.catalog ?? 'open',
     referrersApi: options.referrersApi ?? true,
     mount: options.mount ?? 'works',
+    oddPatch: options.oddPatch,
+    configTypes: options.configTypes,
+    maxChunkBytes: options.maxChunkBytes ?? Infinity,
+    pushRules: options.pushRules,
     missingDetail: options.missingDetail ?? 'object',
     trusting: options.trusting ?? false,
   };
 }
 
-function handlerOf(state: RegistryState, guard: Guard, omitDigestHeader: boolean): Handler {
+function handlerOf(
+  state: RegistryState,
+  guard: Guard,
+  { omitDigestHeader = false, paths = [] }: RegistryOptions,
+): Handler {
   return async (exchange) => {
     if (exchange.url.pathname === '/token' && guard.ownTokens !== undefined) {
       return guard.ownTokens.handle(exchange);
     }
-    const route = routeOf(exchange);
+    const route = routeOf(exchange, paths);
     const reply =
       'endpoint' in route
         ? (guardedReply(state, guard, route) ?? (await route.endpoint(state, route.call)))
@@ -169,7 +200,8 @@ function guardedReply(state: RegistryState, guard: Guard, { call }: Route): Repl
   const exchange = call.exchange;
   // A token for nothing in particular is let in first, so that what follows is a refusal of the scope.
   const refused = guard.check(exchange, isCatalog && catalog !== 'open' ? [] : needed);
-  if (refused !== undefined || !isCatalog || catalog === 'open') return refused;
+  if (refused !== undefined) return refused;
+  if (!isCatalog || catalog === 'open') return pushRefusal(state, guard, call);
   if (catalog === 'denied') return guard.deny(exchange, needed);
   return refusal(403, { code: 'DENIED', message: 'requested access to the resource is denied' });
 }

@@ -17,7 +17,7 @@ export interface Route {
   readonly endpoint: Endpoint;
 }
 
-interface Path {
+export interface Path {
   /** Groups: repository, reference. */
   readonly pattern: RegExp;
   /** By method; GET answers HEAD too. */
@@ -25,7 +25,8 @@ interface Path {
 }
 
 const COMPONENT = '[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*';
-const NAME = `(${COMPONENT}(?:/${COMPONENT})*)`;
+/** The pattern of a repository's name, a group. */
+export const NAME = `(${COMPONENT}(?:/${COMPONENT})*)`;
 const PATHS: readonly Path[] = [
   path('/v2/?', { GET: () => json(200, {}) }),
   path('/v2/_catalog', { GET: listRepositories }),
@@ -46,10 +47,10 @@ const PATHS: readonly Path[] = [
   path(`/v2/${NAME}/referrers/([^/]+)`, { GET: listReferrers }),
 ];
 
-/** Where the request leads, or the refusal of one that leads nowhere. */
-export function routeOf(exchange: Exchange): Route | Reply {
+/** Where the request leads, or the refusal of one that leads nowhere. `further` paths come first. */
+export function routeOf(exchange: Exchange, further: readonly Path[] = []): Route | Reply {
   const pathname = decoded(exchange.url.pathname);
-  for (const { pattern, endpoints } of PATHS) {
+  for (const { pattern, endpoints } of [...further, ...PATHS]) {
     const match = pattern.exec(pathname);
     if (match === null) continue;
     const method = exchange.method === 'HEAD' ? 'GET' : exchange.method;
@@ -72,7 +73,8 @@ export function notFound(): Reply {
   };
 }
 
-function path(pattern: string, endpoints: Path['endpoints']): Path {
+/** `pattern` is that of a whole path; `NAME` in groups of its own. */
+export function path(pattern: string, endpoints: Path['endpoints']): Path {
   return { pattern: new RegExp(`^${pattern}$`), endpoints };
 }
 

@@ -30,6 +30,10 @@ export interface TokenOptions {
   /** The field that the token comes in; both unless given. */
   readonly field?: 'token' | 'access_token' | 'both';
   readonly format?: 'opaque' | 'jwt';
+  /** What a user is really granted of the scopes that `may` and `anonymous` allow; may add members to them. */
+  readonly narrow?: (user: string, scopes: readonly Scope[]) => readonly Scope[];
+  /** The status of an answer to a wrong password; 401 unless given, 403 at GitLab. */
+  readonly refusedStatus?: number;
   /** The status that POST is answered with, by servers that know only GET. */
   readonly refusePost?: number;
   /** The clock, in ms; real time unless given. */
@@ -80,9 +84,9 @@ export class TokenIssuer {
 
   /** An access token for what is both asked for and allowed, which may be nothing. */
   issue(user: string, service: string, asked: readonly Scope[]): Grant {
-    const { users, anonymous = [] } = this.options;
+    const { users, anonymous = [], narrow = (_, all) => all } = this.options;
     const allowed = user === ANONYMOUS ? parseScopes(anonymous.join(' ')) : rightsOf(users, user);
-    const scopes = intersection(asked, allowed);
+    const scopes = narrow(user, intersection(asked, allowed));
     const expiresAtMs = this.now() + this.lifeSeconds * 1000;
     const claims = { user, service, scopes, expiresAtMs };
     const grant = { ...claims, token: this.#tokenFor(claims) };

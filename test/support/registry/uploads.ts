@@ -27,7 +27,8 @@ export const startUpload: Endpoint = (state, { exchange, name }) => {
       return refusal(how, { code, message: 'mounting refused' });
     }
     const bytes = from === null ? undefined : blobOf(state.store, from, mount);
-    if (how === 'works' && bytes !== undefined) {
+    const isNear = how === 'within namespace' && namespaceOf(from ?? '') === namespaceOf(name);
+    if ((how === 'works' || isNear) && bytes !== undefined) {
       putBlob(state.store, name, { digest: mount, bytes });
       return created(name, mount);
     }
@@ -39,10 +40,13 @@ export const startUpload: Endpoint = (state, { exchange, name }) => {
 export const appendToUpload: Endpoint = async (state, call) => {
   const upload = state.uploads.find(call.name, call.reference);
   if (upload === undefined) return unknownUpload();
-  const objection = objectionTo(upload, call);
+  const objection = objectionTo(upload, call) ?? tooLarge(state, call);
   if (objection !== undefined) return objection;
+  const { Range: before = '' } = progress(202, upload).headers ?? {};
   await upload.append(call.exchange.body);
-  return progress(202, upload);
+  const reply = progress(202, upload);
+  if (!state.behaviour.oddPatch) return reply;
+  return { status: 201, headers: { ...reply.headers, Range: before } };
 };
 
 /** `PUT` of an upload: perhaps a last chunk, then the digest. A wrong digest ends the upload too. */
@@ -92,6 +96,20 @@ function objectionTo(upload: Upload, { exchange }: Call): Reply | undefined {
     return refusal(400, { code: 'BLOB_UPLOAD_INVALID', message: 'Content-Range is not the body' });
   }
   return Number(first) === upload.size ? undefined : progress(416, upload);
+}
+
+/** GHCR's refusal of a chunk; what comes without a Content-Range may be of any size. */
+function tooLarge({ behaviour }: RegistryState, { exchange }: Call): Reply | undefined {
+  const [, first, last] = /^(\d+)-(\d+)$/.exec(exchange.headers['content-range'] ?? '') ?? [];
+  if (first === undefined || Number(last) - Number(first) < behaviour.maxChunkBytes)
+    return undefined;
+  const mib = (behaviour.maxChunkBytes / 1024 / 1024).toFixed(2);
+  const message = `the request body is too large and exceeds the maximum permissible limit of ${mib}MiB`;
+  return refusal(416, { code: 'SIZE_INVALID', message });
+}
+
+function namespaceOf(name: string): string {
+  return name.slice(0, Math.max(0, name.indexOf('/')));
 }
 
 function progress(status: number, upload: Upload): Reply {
