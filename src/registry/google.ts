@@ -53,9 +53,16 @@ export function googleCatalog(client: RegistryClient): Catalog {
   });
   return {
     ...catalog,
+    // What the catalog lists are the roots.
     async *repositories(signal, namespace) {
-      if (namespace === undefined) yield* plain.repositories(signal);
-      else yield* below(namespace, signal);
+      const roots = namespace === undefined ? plain.repositories(signal) : [namespace];
+      const seen = new Set<string>();
+      for await (const root of roots) {
+        for await (const path of below(root, signal)) {
+          if (!seen.has(path)) yield path;
+          seen.add(path);
+        }
+      }
     },
   };
 }
