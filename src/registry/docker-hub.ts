@@ -10,6 +10,7 @@ import { discard, type HttpResponse } from '../http/send.ts';
 import type { JsonObject } from '../image/descriptor.ts';
 import { distributionCatalog, type Catalog, type TagInfo, type TagPage } from './catalog.ts';
 import type { RegistryClient } from './client.ts';
+import type { Credentials } from './credentials.ts';
 import { digestIn, objectsIn, readJson, textIn } from './json.ts';
 import { expiryOf } from './jwt.ts';
 import { pages } from './pages.ts';
@@ -77,7 +78,7 @@ interface HubPage {
 class HubApi {
   readonly #client: RegistryClient;
   readonly #loggingIn = new SingleFlight<string, string | undefined>();
-  /** By namespace: credentials may be for one of them. */
+  /** By user. */
   readonly #tokens = new Map<
     string,
     { readonly value: string | undefined; readonly until: number }
@@ -95,7 +96,7 @@ class HubApi {
     }
   }
 
-  /** The pages of one of the API's lists. `for_` is whose credentials are used. */
+  /** The pages of one of the API's lists; `repository` says whose credentials are used. */
   async *list(
     path: string,
     repository: string,
@@ -126,23 +127,27 @@ class HubApi {
     });
   }
 
+  /** One login per user, however many repositories there are. */
   async #token(repository: string, signal: AbortSignal): Promise<string | undefined> {
-    const known = this.#tokens.get(repository);
+    const credentials = await this.#client.credentials(repository);
+    if (credentials.kind !== 'basic') return undefined;
+    const known = this.#tokens.get(credentials.username);
     if (known !== undefined && known.until > this.#client.clock.now()) return known.value;
-    return this.#loggingIn.run(repository, (all) => this.#login(repository, all), signal);
+    const login = (all: AbortSignal) => this.#login(credentials, all);
+    return this.#loggingIn.run(credentials.username, login, signal);
   }
 
   /** What is public can be read without; so a login that fails is not the end. */
-  async #login(repository: string, signal: AbortSignal): Promise<string | undefined> {
+  async #login(
+    { username, password, from }: Extract<Credentials, { kind: 'basic' }>,
+    signal: AbortSignal,
+  ): Promise<string | undefined> {
     const { clock, log } = this.#client;
-    const credentials = await this.#client.credentials(repository);
-    if (credentials.kind !== 'basic') return undefined;
-    const { username: identifier, password: secret } = credentials;
     const response = await this.#client.sendElsewhere({
       method: 'POST',
       url: new URL('/v2/auth/token', API),
       headers: { 'content-type': 'application/json' },
-      body: Buffer.from(JSON.stringify({ identifier, secret })),
+      body: Buffer.from(JSON.stringify({ identifier: username, secret: password })),
       gather: MAX_PAGE_BYTES,
       signal,
     });
@@ -151,14 +156,12 @@ class HubApi {
       value = textIn((await readJson(response, MAX_PAGE_BYTES, "Docker Hub's login")).access_token);
     } else {
       await discard(response);
-      log.warn(
-        { status: response.status, used: credentials.from },
-        "Docker Hub's API refuses the login",
-      );
+      log.warn({ status: response.status, used: from }, "Docker Hub's API refuses the login");
     }
     if (value !== undefined) this.#client.hide(value);
-    const until = (value && expiryOf(value)) ?? clock.now() + TOKEN_LIFE_MS;
-    this.#tokens.set(repository, { value, until: Number(until) });
+    const until =
+      (value === undefined ? undefined : expiryOf(value)) ?? clock.now() + TOKEN_LIFE_MS;
+    this.#tokens.set(username, { value, until });
     return value;
   }
 }
