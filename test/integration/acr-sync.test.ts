@@ -196,13 +196,17 @@ async function crawl(...args: string[]): Promise<InProcessResult & { rows: strin
   return { ...result, rows };
 }
 
+const WEB = image({ seed: 'web' });
+
+/** Two repositories with three tags and one. */
+async function startSmall(options: AcrOptions = {}): Promise<void> {
+  acr = await startAcr({ users: USERS, ...options });
+  for (const tag of ['v1', 'v2', 'v3']) putImage(acr.store, 'acme/web', tag, WEB);
+  putImage(acr.store, 'acme/api', 'v1', WEB);
+}
+
 describe('a crawl of a registry of Azure', () => {
-  const web = image({ seed: 'web' });
-  beforeEach(async () => {
-    acr = await startAcr({ users: USERS });
-    for (const tag of ['v1', 'v2', 'v3']) putImage(acr.store, 'acme/web', tag, web);
-    putImage(acr.store, 'acme/api', 'v1', web);
-  });
+  beforeEach(() => startSmall());
 
   it('keeps what is locked against writing, and fails for what may not be pulled', async () => {
     acr.metadata.tag('acme/web', 'v1').attributes.writeEnabled = false;
@@ -248,11 +252,12 @@ describe('a crawl of a registry of Azure', () => {
     deepEqual((await crawl(...only, '--tag-min-age', '20')).rows, ['acme/web/v1']);
     deepEqual((await crawl(...only, '--latest', '2')).rows, ['acme/web/v2', 'acme/web/v3']);
   });
+});
 
+describe('a crawl of a registry of Azure by those who may little', () => {
   it('reads by names what a token of few repositories may, and says that they must be named', async () => {
     const few = { repositories: { 'acme/web': ['pull', 'metadata_read'] } } as const;
-    await acr.close();
-    acr = await startAcr({ store: acr.store, users: { bot: { ...USERS.bot, rights: few } } });
+    await startSmall({ users: { bot: { ...USERS.bot, rights: few } } });
     const refused = await crawl();
     equal(refused.code, 1);
     match(refused.stderr, /name them with --repositories-from FILE or --repository NAME/);
@@ -265,8 +270,7 @@ describe('a crawl of a registry of Azure', () => {
   });
 
   it('needs no credentials where anybody may pull', async () => {
-    await acr.close();
-    acr = await startAcr({ store: acr.store, anonymousPull: true });
+    await startSmall({ users: {}, anonymousPull: true });
     const args = ['--registry', acr.host, '--registry-kind', 'acr', '--workdir', dir.path];
     const { code, stderr } = await runHere(['crawl', ...args]);
     equal(code, 0, stderr);

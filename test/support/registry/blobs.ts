@@ -44,7 +44,7 @@ export function storageHandler(store: Store): Handler {
   };
 }
 
-function storageError(status: number, code: string): Reply {
+export function storageError(status: number, code: string): Reply {
   return {
     status,
     headers: { 'Content-Type': 'application/xml' },
@@ -58,7 +58,7 @@ function unknownBlob(digest: string): Reply {
 }
 
 /** The bytes that `Range` asks for; all of them when it is absent or is not understood. */
-function ranged(bytes: Buffer, exchange: Exchange, extra: Record<string, string>): Reply {
+export function ranged(bytes: Buffer, exchange: Exchange, extra: Record<string, string>): Reply {
   const headers = {
     'Content-Type': 'application/octet-stream',
     'Accept-Ranges': 'bytes',

@@ -24,6 +24,8 @@ export interface Behaviour {
   readonly pushRules: PushRules | undefined;
   readonly missingDetail: 'object' | 'string';
   readonly trusting: boolean;
+  /** The status of MANIFEST_BLOB_UNKNOWN. */
+  readonly missingStatus: number;
 }
 
 export interface RegistryState {

@@ -172,13 +172,13 @@ async function confess(error: Error, serving: Serving): Promise<void> {
 
 async function send(reply: Reply, serving: Serving, effect?: FaultEffect): Promise<void> {
   const { response, entry } = serving;
-  const { status, headers = {}, body } = reply;
+  const { status, headers = {}, repeated, body } = reply;
   entry.status = status;
   if (effect && 'lose' in effect) {
     lose(serving, effect.lose);
     return;
   }
-  response.writeHead(status, { ...headers, ...framing(body, response, effect) });
+  response.writeHead(status, { ...headers, ...repeated, ...framing(reply, response, effect) });
   if ((body === undefined && !isAboutBody(effect)) || entry.method === 'HEAD') {
     response.end();
     return;
@@ -199,7 +199,7 @@ function isAboutBody(effect: FaultEffect | undefined): effect is BodyEffect {
 
 /** How the client is to know where the body ends. */
 function framing(
-  body: Buffer | undefined,
+  { body, chunked = false }: Reply,
   response: ServerResponse,
   effect: FaultEffect | undefined,
 ): Record<string, string> {
@@ -211,7 +211,7 @@ function framing(
   if (effect && 'lengthOff' in effect) {
     return { 'Content-Length': String(Math.max(0, (body?.length ?? 0) + effect.lengthOff)) };
   }
-  return body === undefined ? {} : { 'Content-Length': String(body.length) };
+  return body === undefined || chunked ? {} : { 'Content-Length': String(body.length) };
 }
 
 async function sendAmiss(body: Buffer, serving: Serving, effect: BodyEffect): Promise<void> {

@@ -45,7 +45,7 @@ export const putManifest: Endpoint = async (state, call) => {
   const objection = objectionTo(reference, digest);
   if (objection !== undefined) return refusal(400, objection);
   const missing = missingFrom(state, name, content);
-  if (missing.length > 0) return refusal(400, missing);
+  if (missing.length > 0) return refusal(state.behaviour.missingStatus, missing);
 
   const repository = repositoryOf(state.store, name);
   repository.manifests.set(digest, { mediaType, bytes });

@@ -145,7 +145,8 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Regi
   };
 }
 
-function behaviourOf(options: RegistryOptions): Behaviour {
+/** How a registry with these options behaves, with nothing left open. */
+export function behaviourOf(options: RegistryOptions): Behaviour {
   return {
     pageSize: options.pageSize,
     maxPageSize: options.maxPageSize ?? 1000,
@@ -161,6 +162,7 @@ function behaviourOf(options: RegistryOptions): Behaviour {
     maxChunkBytes: options.maxChunkBytes ?? Infinity,
     pushRules: options.pushRules,
     missingDetail: options.missingDetail ?? 'object',
+    missingStatus: 400,
     trusting: options.trusting ?? false,
   };
 }

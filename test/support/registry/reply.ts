@@ -7,8 +7,12 @@
 export interface Reply {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Headers that come on several lines. */
+  readonly repeated?: Readonly<Record<string, string[]>>;
   /** Gives the Content-Length, also of an answer to HEAD. */
   readonly body?: Buffer;
+  /** `true`: the body goes out in chunks, without a Content-Length. */
+  readonly chunked?: boolean;
 }
 
 /** One entry of a registry's `errors`. */

@@ -8,13 +8,16 @@ import { digestOf } from './store.ts';
 export class Upload {
   readonly id = randomUUID();
   readonly repository: string;
+  readonly #keepBytes: number;
   readonly #chunks: Buffer[] = [];
   readonly #sha256 = createHash('sha256');
   #size = 0;
   #steps = 0;
 
-  constructor(repository: string) {
+  /** An upload of more than `keepBytes` is hashed and counted, but its bytes are gone. */
+  constructor(repository: string, keepBytes = Infinity) {
     this.repository = repository;
+    this.#keepBytes = keepBytes;
   }
 
   /** Bytes received. */
@@ -31,9 +34,10 @@ export class Upload {
   async append(body: AsyncIterable<Buffer>): Promise<void> {
     this.#steps++;
     for await (const chunk of body) {
-      this.#chunks.push(chunk);
       this.#sha256.update(chunk);
       this.#size += chunk.length;
+      if (this.#size <= this.#keepBytes) this.#chunks.push(chunk);
+      else this.#chunks.length = 0;
     }
   }
 
@@ -41,6 +45,7 @@ export class Upload {
   finish(digest: string): { readonly bytes: Buffer; readonly isRight: boolean } {
     const sha256 = `sha256:${this.#sha256.digest('hex')}`;
     const bytes = Buffer.concat(this.#chunks);
+    this.#chunks.length = 0;
     const actual = digest.startsWith('sha512:') ? digestOf(bytes, 'sha512') : sha256;
     return { bytes, isRight: actual === digest };
   }
@@ -49,6 +54,12 @@ export class Upload {
 /** The uploads of a registry, by id. */
 export class Uploads {
   readonly #open = new Map<string, Upload>();
+  readonly #keepBytes: number | undefined;
+
+  /** `keepBytes`: see `Upload`. */
+  constructor(keepBytes?: number) {
+    this.#keepBytes = keepBytes;
+  }
 
   /** How many were started and neither finished nor cancelled. */
   get count(): number {
@@ -56,7 +67,7 @@ export class Uploads {
   }
 
   start(repository: string): Upload {
-    const upload = new Upload(repository);
+    const upload = new Upload(repository, this.#keepBytes);
     this.#open.set(upload.id, upload);
     return upload;
   }
