@@ -9,7 +9,7 @@
 import { LRUCache } from 'lru-cache';
 
 import type { Clock } from '../base/clock.ts';
-import { RegistrySyncError, throwIfAborted } from '../base/errors.ts';
+import { isError, RegistrySyncError, throwIfAborted } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Digest } from '../image/digest.ts';
 import type { ListPages, TagInfo } from './catalog.ts';
@@ -51,6 +51,8 @@ export class Inventory {
   /** Repositories that we have written to: no list of them is read any more. */
   readonly #touched = new Set<string>();
   #hasWarned = false;
+  /** The lists are out of reach: asking for each again would keep every repository waiting. */
+  #isGivenUp = false;
 
   constructor(settings: InventorySettings) {
     this.#settings = settings;
@@ -63,7 +65,7 @@ export class Inventory {
     digest: Digest,
     signal: AbortSignal,
   ): Promise<boolean> {
-    if (this.#settings.wanted(repository) < FEWEST) return false;
+    if (this.#isGivenUp || this.#settings.wanted(repository) < FEWEST) return false;
     const list = this.#listed.get(repository) ?? (await this.#read(repository, signal));
     if (list === undefined || list.written.has(tag)) return false;
     return list.digests.get(tag) === digest && list.until > this.#settings.clock.now();
@@ -106,6 +108,7 @@ export class Inventory {
     } catch (error) {
       throwIfAborted(signal);
       if (!(error instanceof RegistrySyncError)) throw error;
+      if (isError(error, 'UNAVAILABLE', 'RATE_LIMITED', 'PROTOCOL')) this.#isGivenUp = true;
       const isNew = error.code === 'NOT_FOUND'; // the first image of a repository makes it
       if (!isNew && !this.#hasWarned) {
         this.#hasWarned = true;
