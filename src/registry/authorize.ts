@@ -61,7 +61,7 @@ export class Authorizer {
   /** The Authorization header for a request, as far as is known what is wanted. */
   async authorization(wanted: Permission, signal: AbortSignal): Promise<string | undefined> {
     const scheme = this.#exceptions.get(String(wanted.scopes)) ?? this.#scheme;
-    const scopes = await this.#scopesFor(wanted);
+    const scopes = this.#knownScopes(wanted) ?? (await this.#sharedScopes(wanted));
     try {
       return await this.#authorizationBy(scheme, { ...wanted, scopes }, signal);
     } catch (error) {
@@ -72,15 +72,18 @@ export class Authorizer {
     }
   }
 
-  /** The scopes to ask for, as far as is known what is granted. */
-  async #scopesFor({ scopes, shared, repository }: Permission): Promise<readonly string[]> {
+  /** The scopes to ask for; `undefined`: perhaps those of a shared token. */
+  #knownScopes({ scopes, shared }: Permission): readonly string[] | undefined {
     const key = String(scopes);
     const known = this.#widened.get(key);
     if (known !== undefined || shared === undefined) return known ?? scopes;
-    if (this.#sharing === false || this.#unshared.has(key)) return scopes;
+    return this.#sharing === false || this.#unshared.has(key) ? scopes : undefined;
+  }
+
+  async #sharedScopes({ scopes, shared, repository }: Permission): Promise<readonly string[]> {
     const credentials = await this.#settings.credentials(repository);
     const isPerRepository = credentials.kind === 'identity-token' && credentials.isPerRepository;
-    return isPerRepository === true ? scopes : shared;
+    return isPerRepository === true ? scopes : (shared ?? scopes);
   }
 
   /** A request with these scopes was let in. */
@@ -103,7 +106,7 @@ export class Authorizer {
     if (scheme === undefined) return undefined;
     if (scheme.kind === 'basic' && refused?.startsWith('Basic ')) return undefined;
     this.#rememberScheme(scheme, wanted.scopes);
-    const used = await this.#scopesFor(wanted);
+    const used = this.#knownScopes(wanted) ?? (await this.#sharedScopes(wanted));
     if (scheme.kind === 'bearer' && refused?.startsWith('Bearer ')) {
       const request = await this.#tokenRequest(scheme, { ...wanted, scopes: used });
       await this.#settings.tokens.drop(request, refused.slice('Bearer '.length));

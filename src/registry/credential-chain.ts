@@ -46,9 +46,11 @@ const RENEWED_BEFORE_MS = 5 * 60_000;
 /** What is found may have expired already: so often it is looked for again. Milliseconds. */
 const RENEWED_EVERY_MS = 60_000;
 
+/** What was found, or is being looked for. */
 interface Found {
   readonly credentials: Promise<Credentials>;
-  readonly at: number;
+  /** From then on it is looked for anew. Milliseconds since the epoch. */
+  freshUntil: number;
 }
 
 /** The credentials of one side of a run. */
@@ -67,24 +69,29 @@ export class CredentialChain {
    * For a repository of a registry, or for the registry itself. Asked once per name, and again
    * before they expire: who renews a file meanwhile has it read.
    */
-  async find(registry: string, repository?: string): Promise<Credentials> {
+  find(registry: string, repository?: string): Promise<Credentials> {
     const key = repository === undefined ? registry : `${registry}/${repository}`;
-    const known = this.#found.get(key);
-    if (known !== undefined && (await this.#isFresh(known))) return known.credentials;
-    if (this.#found.get(key) === known) {
-      if (known !== undefined) this.#forget();
-      const credentials = this.#search(registry, repository);
-      this.#found.set(key, { credentials, at: this.#context.clock.now() });
+    let found = this.#found.get(key);
+    if (found === undefined || this.#isStale(found)) {
+      if (found !== undefined) this.#forget();
+      found = this.#begin(this.#search(registry, repository));
+      this.#found.set(key, found);
     }
-    return this.find(registry, repository);
+    return found.credentials;
   }
 
-  async #isFresh({ credentials, at }: Found): Promise<boolean> {
-    const found = await credentials.catch(() => undefined); // told to who asked
-    const now = this.#context.clock.now();
-    if (found === undefined) return now < at + RENEWED_EVERY_MS;
-    if (found.kind !== 'identity-token' || now < at + RENEWED_EVERY_MS) return true;
-    return found.expiresAt === undefined || now < found.expiresAt - RENEWED_BEFORE_MS;
+  #begin(credentials: Promise<Credentials>): Found {
+    const found: Found = { credentials, freshUntil: Infinity };
+    const at = this.#context.clock.now();
+    credentials.then(
+      (one) => (found.freshUntil = freshUntil(one, at)),
+      () => (found.freshUntil = at + RENEWED_EVERY_MS), // told to who asked
+    );
+    return found;
+  }
+
+  #isStale({ freshUntil: until }: Found): boolean {
+    return until <= this.#context.clock.now();
   }
 
   /** All that was read is read again; an identity only when its own time has come. */
@@ -125,15 +132,12 @@ export class CredentialChain {
 
   /** One for all repositories: its token is changed at the registry for one of the registry's. */
   async #fromIdentity(isChosen: boolean): Promise<Credentials | undefined> {
-    const { identity, clock } = this.#context;
+    const { identity } = this.#context;
     if (identity === undefined || identity.isChosen !== isChosen) return undefined;
-    const known = this.#identity;
-    if (known !== undefined && (await this.#isFresh(known))) return known.credentials;
-    // Somebody else may have renewed it while we looked.
-    if (this.#identity === known) {
-      this.#identity = { credentials: identity.find(), at: clock.now() };
+    if (this.#identity === undefined || this.#isStale(this.#identity)) {
+      this.#identity = this.#begin(identity.find());
     }
-    return (this.#identity as Found).credentials;
+    return this.#identity.credentials;
   }
 
   async #fromFiles(
@@ -166,6 +170,12 @@ export class CredentialChain {
     const [, encoded] = basicAuthorization(found)?.split(' ') ?? [];
     if (encoded !== undefined) secrets.add(encoded);
   }
+}
+
+/** Those that don't expire are good for the whole run. */
+function freshUntil(credentials: Credentials, foundAt: number): number {
+  if (credentials.kind !== 'identity-token' || credentials.expiresAt === undefined) return Infinity;
+  return Math.max(foundAt + RENEWED_EVERY_MS, credentials.expiresAt - RENEWED_BEFORE_MS);
 }
 
 const NONE: Credentials = { kind: 'anonymous', from: 'no credentials' };

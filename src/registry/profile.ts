@@ -87,6 +87,7 @@ const PROFILES: readonly RegistryProfile[] = [
     kind: 'docker-hub',
     title: 'Docker Hub',
     hosts: /^docker\.io$/,
+    // https://docs.docker.com/docker-hub/repos/create/
     catalog: 'of a namespace',
     bulk: 'docker-hub',
     parts: { least: 2, most: 2 },
@@ -152,12 +153,14 @@ const PROFILES: readonly RegistryProfile[] = [
     kind: 'quay',
     title: 'Quay',
     hosts: /^quay\.io$/,
+    // https://docs.quay.io/guides/create-repo.html
     parts: { least: 2, most: Infinity },
   },
   // https://zotregistry.dev/latest/articles/graphql/
   { ...GENERIC, kind: 'zot', title: 'zot', bulk: 'zot' },
   // Some versions take no PUT with the blob in it: https://github.com/moby/buildkit/issues/1130
   { ...GENERIC, kind: 'artifactory', title: 'Artifactory', monolithicBytes: 0 },
+  // https://distribution.github.io/distribution/: what all the others are measured by.
   { ...GENERIC, kind: 'distribution', title: 'distribution' },
   GENERIC,
 ];

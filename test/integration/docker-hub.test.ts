@@ -94,10 +94,10 @@ describe('a push to Docker Hub', () => {
     const patch = hub.requests.registry.findIndex(({ method }) => method === 'PATCH');
     const put = hub.requests.registry.find(({ method }, at) => method === 'PUT' && at > patch);
     ok(patch >= 0 && put !== undefined);
-    const [before = '', after = ''] = [hub.requests.registry[patch], put].map(
+    const [opened = '', closed = ''] = [hub.requests.registry[patch], put].map(
       (request) => request?.headers.authorization,
     );
-    ok(before !== after, 'the upload is closed with a newer token');
+    ok(opened !== closed, 'the upload is closed with a newer token');
     equal(hub.requests.registry.filter(({ status }) => status === 401).length, 1); // the ping
   });
 
@@ -160,7 +160,11 @@ describe('an unchanged sync to Docker Hub', () => {
   it('keeps to the pace of the API', async () => {
     await start({ apiRateLimit: { requests: 2, seconds: 2 } });
     const tags = ['a', 'b', 'c'].flatMap((name) =>
-      FLEET.slice(0, 4).map((one) => ({ ...one, repository: `acme/${name}` })),
+      FLEET.slice(0, 4).map(({ tag, image: built }) => ({
+        repository: `acme/${name}`,
+        tag,
+        image: built,
+      })),
     );
     equal((await push(tags)).code, 0);
     hub.resetRequests();
@@ -176,7 +180,7 @@ describe('a crawl of Docker Hub', () => {
     await start();
     seedTags(
       hub.store,
-      FLEET.map((one) => ({ ...one, repository: 'library/redis' })),
+      FLEET.map(({ tag, image: built }) => ({ repository: 'library/redis', tag, image: built })),
     );
     const { code, stderr } = await run([
       'crawl',
