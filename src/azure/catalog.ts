@@ -86,13 +86,24 @@ async function* tagPages(
     let tags: readonly TagInfo[] = [];
     // The SDK makes a Date of each time, and loses four of its seven digits.
     const onResponse = ({ bodyAsText }: { readonly bodyAsText?: string | null }): void => {
-      const raw: unknown = JSON.parse(bodyAsText ?? 'null'); // the SDK could read it too
-      tags = objectsIn(isObject(raw) ? raw.tags : undefined).flatMap(readTag);
+      tags = objectsIn(jsonIn(bodyAsText, what).tags).flatMap(readTag);
     };
     const list = sdk.getArtifact(repository, ANY_ARTIFACT).listTagProperties({ onResponse });
     const { value } = await list.byPage(settings).next();
     return { items: [{ tags }], next: tokenOf(value) };
   });
+}
+
+/** Called before the SDK says what it finds wrong with an answer. */
+function jsonIn(text: string | null | undefined, what: string): JsonObject {
+  let json: unknown;
+  try {
+    json = JSON.parse(text ?? '');
+  } catch (cause) {
+    throw new RegistrySyncError('PROTOCOL', `${what}: the answer is no JSON`, { cause });
+  }
+  if (isObject(json)) return json;
+  throw new RegistrySyncError('PROTOCOL', `${what}: the answer is no JSON object`);
 }
 
 async function readRepositories(

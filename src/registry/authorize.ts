@@ -107,13 +107,23 @@ export class Authorizer {
     if (scheme.kind === 'basic' && refused?.startsWith('Basic ')) return undefined;
     this.#rememberScheme(scheme, wanted.scopes);
     const used = this.#knownScopes(wanted) ?? (await this.#sharedScopes(wanted));
-    if (scheme.kind === 'bearer' && refused?.startsWith('Bearer ')) {
-      const request = await this.#tokenRequest(scheme, { ...wanted, scopes: used });
-      await this.#settings.tokens.drop(request, refused.slice('Bearer '.length));
-    }
+    // A token for all that is too narrow here does for the others.
+    const isGood = used === wanted.shared && isTooNarrow(challenges);
+    if (scheme.kind === 'bearer' && !isGood)
+      await this.#drop(scheme, { ...wanted, scopes: used }, refused);
     const scopes = this.#nextScopes(wanted, used, challenges);
     const better = await this.#authorizationBy(scheme, { ...wanted, scopes }, signal);
     return better === refused ? undefined : better;
+  }
+
+  async #drop(
+    scheme: Extract<Scheme, { kind: 'bearer' }>,
+    wanted: Permission,
+    refused: string | undefined,
+  ): Promise<void> {
+    if (!refused?.startsWith('Bearer ')) return;
+    const request = await this.#tokenRequest(scheme, wanted);
+    await this.#settings.tokens.drop(request, refused.slice('Bearer '.length));
   }
 
   /** A token for all repositories does not do here; where it has never done, it does nowhere. */

@@ -57,6 +57,8 @@ interface Found {
 export class CredentialChain {
   readonly #context: CredentialContext;
   #files: AuthFile[] | undefined;
+  /** When the first of what was found in them is to be looked for anew. Milliseconds since the epoch. */
+  #filesUntil = Infinity;
   readonly #found = new Map<string, Found>();
   readonly #helped = new Map<string, ReturnType<AskHelper>>();
   #identity: Found | undefined;
@@ -97,6 +99,7 @@ export class CredentialChain {
   /** All that was read is read again; an identity only when its own time has come. */
   #forget(): void {
     this.#files = undefined;
+    this.#filesUntil = Infinity;
     this.#helped.clear();
   }
 
@@ -144,11 +147,15 @@ export class CredentialChain {
     registry: string,
     repository: string | undefined,
   ): Promise<Credentials | undefined> {
-    const { options, env } = this.#context;
+    const { options, env, clock } = this.#context;
+    // What was read a while ago may have been renewed; a login that lasts is not read again.
+    if (this.#filesUntil <= clock.now()) this.#forget();
     this.#files ??= readAuthFiles(options.authfile, env);
     for (const file of this.#files) {
       const found = await credentialsIn(file, registry, repository, this.#askOnce);
-      if (found !== undefined) return found;
+      if (found === undefined) continue;
+      this.#filesUntil = Math.min(this.#filesUntil, freshUntil(found, clock.now()));
+      return found;
     }
     return undefined;
   }

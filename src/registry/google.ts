@@ -6,6 +6,7 @@
  */
 import { LRUCache } from 'lru-cache';
 
+import { isError } from '../base/errors.ts';
 import { isObject, type JsonObject } from '../image/descriptor.ts';
 import { bulkCatalog, distributionCatalog, type Catalog, type TagInfo } from './catalog.ts';
 import type { RegistryClient } from './client.ts';
@@ -34,8 +35,15 @@ export function googleCatalog(client: RegistryClient): Catalog {
   }
 
   async function* below(path: string, signal: AbortSignal): AsyncGenerator<string, void, void> {
-    const list = await read(path, signal);
-    if (Array.isArray(list.tags) || isObject(list.manifest)) {
+    let list: JsonObject;
+    try {
+      list = await read(path, signal);
+    } catch (error) {
+      if (!isError(error, 'UNAUTHORIZED')) throw error;
+      yield path; // who wants its tags is told, and the others are listed
+      return;
+    }
+    if (namesIn(list.tags).length > 0 || Object.keys(Object(list.manifest)).length > 0) {
       kept.set(path, list);
       yield path;
     }

@@ -30,6 +30,8 @@ const FEWEST = 4;
 const SHARE = 0.5;
 /** Of tags that are kept, over all repositories: 25 MB. */
 const MAX_KEPT = 100_000;
+/** Of one repository: what is beyond is asked for tag by tag. */
+const MAX_LISTED = 90_000;
 /** What a list said is believed for so long. */
 const BELIEVED_MS = 10 * 60_000;
 
@@ -102,6 +104,7 @@ export class Inventory {
       let read = 0;
       for await (const { tags, total } of pages(repository, signal)) {
         note(tags, digests);
+        if (digests.size >= MAX_LISTED) break;
         read += 1;
         if (!this.#isWorthMore(repository, { read, size: tags.length, total })) break;
       }
@@ -134,5 +137,7 @@ export class Inventory {
 }
 
 function note(tags: readonly TagInfo[], digests: Map<string, Digest>): void {
-  for (const { name, digest } of tags) if (digest !== undefined) digests.set(name, digest);
+  for (const { name, digest } of tags.slice(0, MAX_LISTED - digests.size)) {
+    if (digest !== undefined) digests.set(name, digest);
+  }
 }

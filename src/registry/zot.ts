@@ -19,7 +19,8 @@ export function zotCatalog(client: RegistryClient): Catalog {
     for (let offset = 0; ; offset += PER_PAGE) {
       const page = await search(client, path, offset, signal);
       yield page;
-      if (page.tags.length === 0 || offset + PER_PAGE >= (page.total ?? 0)) return;
+      const { tags, total = tags.length < PER_PAGE ? 0 : Infinity } = page;
+      if (tags.length === 0 || offset + PER_PAGE >= total) return;
     }
   });
 }

@@ -67,10 +67,11 @@ export function createMapping(settings: MappingSettings): MapRow {
       tag: row.tag ?? '',
       registry: source.replace(/:\d+$/, ''),
     };
-    const path = repositoryPath(target, tidied(fill(pathTemplate, values)));
+    const named = tidied(fill(pathTemplate, values));
+    const path = repositoryPath(target, named);
     const tag = row.tag === undefined ? undefined : fill(tagTemplate, values) + appendSuffix;
     if (!isRepositoryPath(path)) throw noName(row, path, 'repository');
-    checkParts(row, `${target}/${path}`, settings.targetProfile);
+    checkParts(row, `${target}/${named}`, settings.targetProfile);
     if (tag !== undefined && !isTag(tag)) throw noName(row, tag, 'tag');
     return {
       source: {

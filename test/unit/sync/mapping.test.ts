@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 
 import { parseDigest } from '../../../src/image/digest.ts';
 import { formatReference } from '../../../src/image/reference.ts';
+import { profileOf } from '../../../src/registry/profile.ts';
 import { createMapping, type MappingSettings } from '../../../src/sync/mapping.ts';
 import type { TagRow } from '../../../src/sync/tag-row.ts';
 
@@ -118,6 +119,42 @@ describe('createMapping', () => {
   for (const [settings, row, message] of ILLEGAL) {
     it(`refuses what becomes illegal by ${JSON.stringify(settings).slice(0, 60)}`, () => {
       throws(() => mapping(settings)({ ...ROW, ...row }), { code: 'USAGE', message });
+    });
+  }
+});
+
+describe('names at a registry that takes so many parts', () => {
+  const hub = { target: 'docker.io', targetProfile: profileOf('docker.io') };
+  const quay = { target: 'quay.io', targetProfile: profileOf('quay.io') };
+  const plain = { target: 't.test', targetProfile: profileOf('t.test') };
+
+  for (const [settings, row, expected] of [
+    [{ ...hub, targetPath: 'two-components' }, ROW, 'docker.io/acme/team-web:1.0'],
+    [{ ...hub, targetPath: 'last', targetNamespace: 'mirror' }, ROW, 'docker.io/mirror/web:1.0'],
+    [quay, ROW, 'quay.io/acme/team/web:1.0'],
+    [{ ...quay, targetPath: 'last' }, ROW, 'quay.io/acme/web:1.0'],
+    [{ ...plain, targetPath: '{name}' }, ROW, 't.test/web:1.0'],
+    [{ ...plain, targetNamespace: 'a/b/c/d' }, ROW, 't.test/a/b/c/d/team/web:1.0'],
+  ] as const) {
+    it(`may have as many: ${expected}`, () => equal(mapping(settings)(row), expected));
+  }
+
+  for (const [settings, message] of [
+    [
+      hub,
+      'line 7: acme/team/web would become docker.io/acme/team/web, but names at Docker Hub have exactly 2 parts: --target-path two-components joins the rest by "-"',
+    ],
+    [
+      { ...quay, targetPath: '{name}' },
+      'line 7: acme/team/web would become quay.io/web, but names at Quay have at least 2 parts: give --target-namespace',
+    ],
+    [
+      { ...plain, targetPath: '{name}', targetProfile: profileOf('t.test', 'harbor') },
+      'line 7: acme/team/web would become t.test/web, but names at Harbor have at least 2 parts: give --target-namespace',
+    ],
+  ] as const) {
+    it(`may not have others: ${message.slice(40, 90)}`, () => {
+      throws(() => mapping(settings)(), { code: 'USAGE', message });
     });
   }
 });

@@ -47,4 +47,15 @@ describe('an outage', () => {
   it('is none when images fail for reasons of their own', () => {
     equal(after(new Outage(), failed('NOT_FOUND'), 500), false);
   });
+
+  it('is noticed at once when all that may be pulled has been', () => {
+    const error = new RegistrySyncError('RATE_LIMITED', 'used up', { details: { isSpent: true } });
+    const outage = new Outage();
+
+    equal(outage.note({ result: 'failed', error } as TagOutcome), error);
+  });
+
+  it('is none when a registry is only busy', () => {
+    equal(after(new Outage(), failed('RATE_LIMITED'), 500), false);
+  });
 });

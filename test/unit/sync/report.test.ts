@@ -248,3 +248,46 @@ describe('writeSummary', () => {
     });
   });
 });
+
+describe('the pulls that are left', () => {
+  const pullLimit = { limit: 100, remaining: 7, windowSeconds: 21_600 };
+  const withLimits = (source?: object, target?: object): Summary =>
+    new Totals().summary({
+      rows: 0,
+      elapsedMs: 0,
+      requests: { source: { ...TRAFFIC, ...source }, target: { ...TRAFFIC, ...target } },
+    });
+
+  it('are said of each side that counts them', () => {
+    const window = { limit: 200, remaining: 0, windowSeconds: 0 };
+
+    match(
+      describeSummary(withLimits({ pullLimit })),
+      /; 7 of 100 pulls per 6 h left at the source; /,
+    );
+    match(
+      describeSummary(withLimits({ pullLimit }, { pullLimit: window })),
+      /; 7 of 100 pulls per 6 h left at the source; 0 of 200 pulls left at the target; /,
+    );
+  });
+
+  it('are said with the hours as they are', () => {
+    const short = { ...pullLimit, windowSeconds: 5400 };
+
+    match(describeSummary(withLimits({ pullLimit: short })), /7 of 100 pulls per 1\.5 h left/);
+  });
+
+  it('are not said where nobody counts', () => {
+    equal(/pulls/.test(describeSummary(withLimits())), false);
+  });
+
+  it('are in the summary for machines', async () => {
+    await using dir = await tempDir();
+    const path = join(dir.path, 'summary.json');
+
+    await writeSummary(path, withLimits({ pullLimit }));
+
+    const { requests } = JSON.parse(await readFile(path, 'utf8')) as Summary;
+    deepEqual(requests, { source: { ...TRAFFIC, pullLimit }, target: TRAFFIC });
+  });
+});

@@ -219,3 +219,27 @@ describe('openRows refuses', () => {
     });
   });
 });
+
+describe('how many rows go to a repository', () => {
+  async function counts(lines: readonly string[], opening: Opening = {}): Promise<number[]> {
+    await using dir = await tempDir();
+    const path = join(dir.path, 'tags.csv');
+    await writeFile(path, [HEADER, ...lines].join('\r\n'));
+    await using rows = await open(path, opening);
+    return ['a/x', 'b/x', 'm/x', 'none'].map((name) => rows.countAt(name));
+  }
+
+  it('is known by its name at the target', async () => {
+    const lines = [`a,x,1,,,${A}`, `a,x,2,,,${A}`, `b,x,1,,,${B}`];
+
+    deepEqual(await counts(lines), [2, 1, 0, 0]);
+    deepEqual(await counts(lines.slice(0, 2), { targetNamespace: 'm' }), [0, 0, 2, 0]);
+    deepEqual(await counts(lines, { namespace: 'b' }), [0, 1, 0, 0]);
+  });
+
+  it('is known of files that are not kept', async () => {
+    const lines = Array.from({ length: 10_001 }, (_, n) => `a,x,${n},,,${A}`);
+
+    deepEqual(await counts([...lines, `b,x,1,,,${B}`]), [10_001, 1, 0, 0]);
+  });
+});

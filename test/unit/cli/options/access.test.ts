@@ -1,7 +1,7 @@
 import { deepEqual, equal } from 'node:assert/strict';
 import { describe, it } from 'node:test';
 
-import { accessOptions, readAccess } from '../../../../src/cli/options/access.ts';
+import { accessOptions, AZURE_CREDENTIAL, readAccess } from '../../../../src/cli/options/access.ts';
 
 describe('accessOptions', () => {
   it('are the words of skopeo, with a prefix, under one heading', () => {
@@ -54,5 +54,20 @@ describe('readAccess', () => {
   it('takes the file for both sides where a side has none of its own', () => {
     equal(readAccess(values, 'src-', { authfile: '/both.json' }).authfile, '/both.json');
     equal(readAccess(values, 'dest-', { authfile: '/both.json' }).authfile, '/own.json');
+  });
+
+  it('takes the identity for both sides where a side has none of its own', () => {
+    const both = { azureCredential: 'cli' };
+
+    equal(readAccess(values, 'src-', both).azureCredential, 'cli');
+    equal(readAccess({ 'src-azure-credential': 'env' }, 'src-', both).azureCredential, 'env');
+    equal(readAccess({ 'azure-credential': 'managed' }, '').azureCredential, 'managed');
+  });
+
+  it('knows the identities of Azure, and that none is wanted', () => {
+    deepEqual(
+      [...AZURE_CREDENTIAL.choices],
+      ['default', 'workload', 'managed', 'env', 'cli', 'none'],
+    );
   });
 });

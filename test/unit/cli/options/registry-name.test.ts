@@ -1,7 +1,13 @@
-import { equal, throws } from 'node:assert/strict';
+import { deepEqual, equal, throws } from 'node:assert/strict';
 import { describe, it } from 'node:test';
 
-import { readRegistry } from '../../../../src/cli/options/registry-name.ts';
+import { CRAWL_OPTIONS } from '../../../../src/cli/commands/crawl-options.ts';
+import { SYNC_OPTIONS } from '../../../../src/cli/commands/sync-options.ts';
+import {
+  AZURE_CLOUD,
+  readRegistry,
+  REGISTRY_KIND,
+} from '../../../../src/cli/options/registry-name.ts';
 
 /** What `--x-name` is given, and the registry that it means. */
 const NAMES: [string, string][] = [
@@ -64,5 +70,46 @@ describe('readRegistry', () => {
       code: 'USAGE',
       message: 'give --registry or --registry-name',
     });
+  });
+});
+
+describe('what can be said of a registry', () => {
+  it('is of which kind it is: every kind that is known', () => {
+    deepEqual(
+      [...REGISTRY_KIND.choices],
+      [
+        'acr',
+        'artifactory',
+        'distribution',
+        'docker-hub',
+        'ecr',
+        'ghcr',
+        'gitlab',
+        'google',
+        'harbor',
+        'quay',
+        'zot',
+        'generic',
+      ],
+    );
+  });
+
+  it('is in which cloud it is', () => {
+    deepEqual([...AZURE_CLOUD.choices], ['public', 'china', 'usgovernment']);
+  });
+
+  it('can be said to every command, of each side that it has', () => {
+    const kinds = [
+      CRAWL_OPTIONS['registry-kind'],
+      SYNC_OPTIONS['source-registry-kind'],
+      SYNC_OPTIONS['target-registry-kind'],
+    ];
+
+    deepEqual(
+      kinds.map(({ choices }) => choices),
+      Array(3).fill(REGISTRY_KIND.choices),
+    );
+    equal(CRAWL_OPTIONS['azure-cloud'].choices, AZURE_CLOUD.choices);
+    equal(SYNC_OPTIONS['azure-cloud'].choices, AZURE_CLOUD.choices);
   });
 });

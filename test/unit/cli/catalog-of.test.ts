@@ -1,0 +1,48 @@
+import { deepEqual, equal } from 'node:assert/strict';
+import { describe, it } from 'node:test';
+
+import { catalogOf, inventoryOf } from '../../../src/cli/catalog-of.ts';
+import { digestOf } from '../../../src/image/digest.ts';
+import type { RegistryKind } from '../../../src/registry/profile.ts';
+import { NEVER } from '../../support/client.ts';
+import { collect } from '../../support/collect.ts';
+import { asked, knownClient } from '../../support/known-client.ts';
+
+const D = digestOf(Buffer.from('d'));
+
+/** The first request for the tags of a/b, and whether there are pages and counts. */
+const CATALOGS: [string, RegistryKind | undefined, string, boolean, boolean][] = [
+  ['acme.azurecr.io', undefined, 'GET /acr/v1/a%2Fb/_tags', true, true],
+  ['images.example.com', 'acr', 'GET /acr/v1/a%2Fb/_tags', true, true],
+  ['docker.io', undefined, 'GET /v2/namespaces/a/repositories/b/tags', true, false],
+  ['eu.gcr.io', undefined, 'GET /v2/a/b/tags/list', true, false],
+  ['r.test', 'zot', 'POST /v2/_zot/ext/search', true, false],
+  ['r.test', undefined, 'GET /v2/a/b/tags/list', false, false],
+  ['acme.azurecr.io', 'generic', 'GET /v2/a/b/tags/list', false, false],
+  ['ghcr.io', undefined, 'GET /v2/a/b/tags/list', false, false],
+];
+
+describe('catalogOf', () => {
+  for (const [registry, kind, first, hasPages, hasCount] of CATALOGS) {
+    it(`reads the list of ${kind ?? registry}: ${first}`, async () => {
+      const { client, requests } = await knownClient(registry, () => undefined, kind && { kind });
+
+      const catalog = await catalogOf(client);
+      await collect(catalog.tags('a/b', NEVER)).catch(() => {});
+
+      equal(asked(requests)[0]?.replace(/\?.*/, ''), first);
+      deepEqual([catalog.pages !== undefined, catalog.count !== undefined], [hasPages, hasCount]);
+      equal(catalog.registry, registry);
+    });
+
+    it(`${hasPages ? 'makes an inventory' : 'makes no inventory'} of ${kind ?? registry}`, async () => {
+      const { client, requests } = await knownClient(registry, () => undefined, kind && { kind });
+
+      const inventory = await inventoryOf(client, () => 10);
+      const said = await inventory?.says('a/b', '1', D, NEVER);
+
+      equal(said, hasPages ? false : undefined);
+      equal(requests.length > 0, hasPages);
+    });
+  }
+});
