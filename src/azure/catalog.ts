@@ -19,7 +19,7 @@ import {
 import type { RegistryClient } from '../registry/client.ts';
 import { digestIn, objectsIn, textIn } from '../registry/json.ts';
 import { PageSize } from '../registry/page-size.ts';
-import { pages } from '../registry/pages.ts';
+import { Advance, pages } from '../registry/pages.ts';
 import { CATALOG, metadataOf } from '../registry/permissions.ts';
 import { transportTo, type Asked } from './transport.ts';
 
@@ -31,6 +31,8 @@ const ANY_ARTIFACT = 'latest';
 /** A page of the SDK's: what was listed, and the path of the next one. */
 interface SdkPage<T> {
   readonly items: readonly T[];
+  /** The name that it begins with; absent: it is empty. */
+  readonly first: string | undefined;
   readonly next: string | undefined;
 }
 
@@ -41,15 +43,16 @@ type FetchSdkPage<T> = (
 ) => Promise<SdkPage<T>>;
 
 export function azureCatalog(client: RegistryClient): Catalog {
-  const size = new PageSize(PER_PAGE);
+  const sizes = { catalog: new PageSize(PER_PAGE), tags: new PageSize(PER_PAGE) };
   const { registry } = client;
   const inBulk = bulkCatalog(distributionCatalog(client), (repository, signal) =>
-    tagPages({ client, size }, repository, signal),
+    tagPages({ client, size: sizes.tags }, repository, signal),
   );
   return {
     ...inBulk,
     async *repositories(signal) {
       const asked = { what: `catalog of ${registry}`, permission: CATALOG, signal };
+      const size = sizes.catalog;
       const start = `/acr/v1/_catalog?n=${size.now}`;
       try {
         yield* sdkPages({ client, size }, asked, start, readRepositories);
@@ -90,7 +93,7 @@ async function* tagPages(
     };
     const list = sdk.getArtifact(repository, ANY_ARTIFACT).listTagProperties({ onResponse });
     const { value } = await list.byPage(settings).next();
-    return { items: [{ tags }], next: tokenOf(value) };
+    return { items: [{ tags }], first: tags[0]?.name, next: tokenOf(value) };
   });
 }
 
@@ -111,7 +114,11 @@ async function readRepositories(
   settings: { readonly maxPageSize: number; readonly continuationToken?: string },
 ): Promise<SdkPage<string>> {
   const { value } = await sdk.listRepositoryNames().byPage(settings).next();
-  return { items: [...((value as readonly string[] | undefined) ?? [])], next: tokenOf(value) };
+  const items: unknown[] = [...((value as readonly unknown[] | undefined) ?? [])];
+  if (!items.every((name) => typeof name === 'string')) {
+    throw new RegistrySyncError('PROTOCOL', 'the catalog lists something else than names');
+  }
+  return { items, first: items[0], next: tokenOf(value) };
 }
 
 function tokenOf(page: unknown): string | undefined {
@@ -142,6 +149,7 @@ async function* sdkPages<T>(
   fetch: FetchSdkPage<T>,
 ): AsyncGenerator<T, void, void> {
   const home = `https://${client.registry}`;
+  const advance = new Advance(asked.what);
   yield* pages<T>(new URL(start, home), async (url) => {
     const isFirst = url.pathname + url.search === start;
     for (;;) {
@@ -151,12 +159,13 @@ async function* sdkPages<T>(
         : { maxPageSize: n, continuationToken: withPageSize(url, n) };
       const once = !size.isLeast;
       try {
-        const { items, next } = await fetchPage(
+        const { items, first, next } = await fetchPage(
           { client, size },
           { ...asked, once },
           fetch,
           settings,
         );
+        advance.note(first);
         return { items, ...(next !== undefined && { link: `<${next}>; rel="next"` }) };
       } catch (error) {
         if (!once || !isTooLarge(error)) throw error;

@@ -16,7 +16,7 @@ import {
 import { RegistrySyncError, throwIfAborted } from '../base/errors.ts';
 import { onOneLine, shown } from '../base/shown.ts';
 import type { Send } from '../http/send.ts';
-import type { AzureCloud } from '../registry/azure-clouds.ts';
+import { audiencesFor, type AzureCloud } from '../registry/azure-clouds.ts';
 import { AZURE_TOKEN_USER, identityToken, type Credentials } from '../registry/credentials.ts';
 import { readJson, textIn } from '../registry/json.ts';
 import { responseError } from '../registry/response-error.ts';
@@ -50,7 +50,7 @@ export async function azureCredentials(identity: AzureIdentity): Promise<Credent
   const from = `the ${identity.kind} credential of Azure`;
   let failure: unknown;
   // A registry may refuse tokens that are for the resource manager, and an old one all others.
-  for (const audience of identity.cloud.audiences) {
+  for (const audience of audiencesFor(identity.registry, identity.cloud, identity.isCloudGiven)) {
     try {
       const token = await entraToken(audience, identity);
       const refreshToken = await exchange(token, identity, from);

@@ -43,7 +43,8 @@ export function transportTo(client: RegistryClient, asked: Asked): HttpClient {
       const { pathname, search } = new URL(request.url);
       const response = await client.expect([200], what, {
         method: 'GET',
-        url: (origin) => new URL(pathname + search, origin),
+        // Not `new URL(pathname, origin)`: a path that begins with // would be another host.
+        url: (origin) => Object.assign(new URL(origin), { pathname, search }),
         headers: { accept: 'application/json' },
         gather: MAX_PAGE_BYTES,
         permission,

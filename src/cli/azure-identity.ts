@@ -1,9 +1,10 @@
 /** Who we are in Azure, where a registry of Azure's is spoken to. Azure's packages are loaded then only. */
-import { RegistrySyncError } from '../base/errors.ts';
+import { isError, RegistrySyncError } from '../base/errors.ts';
 import type { AzureCredentialKind } from '../azure/credentials.ts';
 import type { Send } from '../http/send.ts';
 import { azureCloudOf, type AzureCloudName } from '../registry/azure-clouds.ts';
 import type { CloudIdentity } from '../registry/credential-chain.ts';
+import type { Credentials } from '../registry/credentials.ts';
 import type { RegistryProfile } from '../registry/profile.ts';
 import type { Runtime } from './runtime.ts';
 
@@ -32,7 +33,7 @@ const HINTS = [
  * @throws {RegistrySyncError} `USAGE` when one is asked for and the registry is none of Azure's.
  */
 export function azureIdentity(
-  { env, secrets, signal }: Runtime,
+  { env, secrets, signal, log }: Runtime,
   { registry, profile, credential, cloud }: AzureOptions,
   send: Send,
 ): CloudIdentity | undefined {
@@ -42,23 +43,40 @@ export function azureIdentity(
     const message = `--azure-credential ${credential} is for registries of Azure's, and ${registry} is not known to be one: say so with --registry-kind acr`;
     throw new RegistrySyncError('USAGE', message);
   }
-  const isHinted = HINTS.some((name) => Boolean(env[name]));
-  const kind = credential ?? (isHinted ? 'default' : 'none');
+  const hint = HINTS.find((name) => Boolean(env[name]));
+  const kind = credential ?? (hint === undefined ? 'none' : 'default');
   if (kind === 'none') return undefined;
+  let hasWorked = false;
+  async function find(): Promise<Credentials> {
+    const { azureCredentials } = await import('../azure/credentials.ts');
+    const found = await azureCredentials({
+      kind: kind as AzureCredentialKind,
+      registry,
+      cloud: azureCloudOf(registry, cloud),
+      isCloudGiven: cloud !== undefined,
+      send,
+      hide: (secret) => secrets.addPassing(secret),
+      env,
+      signal,
+    });
+    hasWorked = true;
+    return found;
+  }
   return {
     isChosen,
     async find() {
-      const { azureCredentials } = await import('../azure/credentials.ts');
-      return azureCredentials({
-        kind,
-        registry,
-        cloud: azureCloudOf(registry, cloud),
-        isCloudGiven: cloud !== undefined,
-        send,
-        hide: (secret) => secrets.addPassing(secret),
-        env,
-        signal,
-      });
+      try {
+        return await find();
+      } catch (error) {
+        // A variable may be set for something else, and many registries need nobody's identity.
+        if (isChosen || hasWorked || !isError(error, 'UNAUTHORIZED')) throw error;
+        const reason = `${hint} is set, but: ${error.message}`;
+        log.warn(
+          { registry, reason },
+          'no identity in Azure, going on without (--azure-credential none says so)',
+        );
+        return undefined;
+      }
     },
   };
 }

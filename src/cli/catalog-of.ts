@@ -1,5 +1,6 @@
 /** The best lists that a registry has. What only some registries need is loaded for them alone. */
 import { distributionCatalog, type Catalog } from '../registry/catalog.ts';
+import { DOCKER_HUB } from '../image/reference.ts';
 import type { RegistryClient } from '../registry/client.ts';
 import { Inventory } from '../registry/inventory.ts';
 
@@ -8,6 +9,8 @@ export async function catalogOf(client: RegistryClient): Promise<Catalog> {
     case 'acr':
       return (await import('../azure/catalog.ts')).azureCatalog(client);
     case 'docker-hub':
+      // The API knows Docker Hub's own repositories, and gets its login; a mirror has neither.
+      if (client.registry !== DOCKER_HUB) return distributionCatalog(client);
       return (await import('../registry/docker-hub.ts')).dockerHubCatalog(client);
     case 'google':
       return (await import('../registry/google.ts')).googleCatalog(client);

@@ -172,7 +172,13 @@ function createWire(
       send = compose(
         undiciSend(dispatcherFor(url), ANSWER_MS),
         ...slow,
-        withRetry({ policy: retry, clock: systemClock, pause, log, inspect: checkPullLimit }),
+        withRetry({
+          policy: retry,
+          clock: systemClock,
+          pause,
+          log,
+          ...(context.isRegistry && { inspect: checkPullLimit }),
+        }),
         byKind(() => withPressure(new Pressure(systemClock, maxConnections), context)),
         ...budgetOf(profile, url.host),
         withTraffic(traffic, log, systemClock),

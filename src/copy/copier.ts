@@ -75,7 +75,7 @@ async function copyAtDepth(
 ): Promise<CopyResult> {
   const { source, sink, signal } = request;
   const [there, wanted] = await bothEnded(
-    onSide('target', sink, () => sink.head(signal, request.expected)),
+    onSide('target', sink, () => sink.head(signal, hopedFor(request, settings))),
     onSide('source', source, () => wantedDigest(request)),
   );
   const isSame = there?.digest === wanted;
@@ -103,6 +103,11 @@ async function copyAtDepth(
     return copyAttached(found, request, settings, level);
   });
   return { outcome: totals.images > 0 ? 'copied' : 'unchanged', digest, ...totals };
+}
+
+/** What the target may have already; of a part of an image the digest is not known yet. */
+function hopedFor({ expected }: CopyRequest, { selection }: CopySettings): Digest | undefined {
+  return selection.kind === 'all' ? expected : undefined;
 }
 
 /** A list of referrers is the registry's word; what is attached says itself to what. */

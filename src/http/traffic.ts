@@ -30,8 +30,10 @@ export class Traffic {
 export function pullLimitOf(response: HttpResponse): PullLimit | undefined {
   const [limit, window] = (header(response, 'ratelimit-limit') ?? '').split(';w=').map(Number);
   const remaining = Number.parseInt(header(response, 'ratelimit-remaining') ?? '', 10);
-  if (limit === undefined || !(limit > 0) || !(remaining >= 0)) return undefined;
-  return { limit, remaining, windowSeconds: window !== undefined && window > 0 ? window : 0 };
+  // Without a window it is a limit of requests, as GitLab's.
+  if (limit === undefined || window === undefined) return undefined;
+  if (!(limit > 0) || !(window > 0) || !(remaining >= 0)) return undefined;
+  return { limit, remaining, windowSeconds: window };
 }
 
 /** Innermost of all: sees each request that is really made, repeated and redirected ones too. */

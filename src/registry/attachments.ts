@@ -222,6 +222,7 @@ export async function attachByTag(
         ? attachments.index
         : merged(there, attachments.referrers);
     if (index === undefined) return;
+    place.inventory?.noteWritten(path, tag);
     const response = await client.expect([201], key, {
       method: 'PUT',
       url: (origin) => endpoints.manifest(origin, path, tag),

@@ -145,7 +145,8 @@ export class Authorizer {
     challenges: readonly Challenge[],
   ): readonly string[] {
     if (used === wanted.shared) {
-      if (!isTooNarrow(challenges)) return used;
+      // Expired, where it has done before; else some say no more than «no» to what is too narrow.
+      if (!isTooNarrow(challenges) && this.#sharing === true) return used;
       this.#unshare(wanted);
     }
     const key = String(wanted.scopes);

@@ -40,11 +40,27 @@ const CLOUDS: readonly AzureCloud[] = [
   },
 ];
 
+/**
+ * Whom tokens are for. One for the resource manager opens far more than a registry, so it is for hosts
+ * of Azure's own only, or where the cloud was named.
+ */
+export function audiencesFor(
+  registry: string,
+  cloud: AzureCloud,
+  isCloudGiven: boolean,
+): readonly string[] {
+  return isIn(registry, cloud) || isCloudGiven ? cloud.audiences : [REGISTRIES];
+}
+
 /** The cloud of that name; else the one that the registry's host is in; else the public one. */
 export function azureCloudOf(registry: string, name?: AzureCloudName): AzureCloud {
   const [publicCloud] = CLOUDS;
   const found = CLOUDS.find((cloud) =>
-    name === undefined ? registry.endsWith(`.${cloud.suffix}`) : cloud.name === name,
+    name === undefined ? isIn(registry, cloud) : cloud.name === name,
   );
   return found ?? (publicCloud as AzureCloud);
+}
+
+function isIn(registry: string, { suffix }: AzureCloud): boolean {
+  return registry.replace(/:\d+$/, '').endsWith(`.${suffix}`);
 }

@@ -3,7 +3,7 @@
  *
  * Source: Docker's `/v2/_catalog` (not part of OCI Distribution), and «Listing Tags».
  */
-import { isError, RegistrySyncError } from '../base/errors.ts';
+import { isError, RegistrySyncError, throwIfAborted } from '../base/errors.ts';
 import type { Digest } from '../image/digest.ts';
 import type { RegistryClient } from './client.ts';
 import { endpoints } from './endpoints.ts';
@@ -80,11 +80,52 @@ export function bulkCatalog(plain: Catalog, pages: ListPages): Catalog {
           yield* tags;
         }
       } catch (error) {
-        if (hasBegun || !isError(error, 'UNAUTHORIZED', 'NOT_FOUND', 'REJECTED')) throw error;
+        if (hasBegun || !isError(error, 'NOT_FOUND', 'REJECTED')) throw error;
         yield* plain.tags(repository, signal);
       }
     },
   };
+}
+
+/** Tags of one repository whose digests are kept until their names are read; the others are asked for. */
+const MAX_JOINED = 50_000;
+
+/**
+ * A catalog whose lists with digests may have gaps: what there is says the plain list, and what is
+ * known of it the other one.
+ */
+export function joinedCatalog(client: RegistryClient, pages: ListPages): Catalog {
+  const plain = distributionCatalog(client);
+  return {
+    ...plain,
+    pages,
+    async *tags(repository, signal) {
+      const known = await collect(pages(repository, signal), client, signal);
+      for await (const { name } of plain.tags(repository, signal)) {
+        yield known.get(name) ?? { name };
+      }
+    },
+  };
+}
+
+async function collect(
+  list: AsyncIterable<TagPage>,
+  { log, registry }: RegistryClient,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, TagInfo>> {
+  const known = new Map<string, TagInfo>();
+  try {
+    for await (const { tags } of list) {
+      for (const tag of tags) known.set(tag.name, tag);
+      if (known.size > MAX_JOINED) break;
+    }
+  } catch (error) {
+    throwIfAborted(signal);
+    if (!(error instanceof RegistrySyncError)) throw error;
+    const level = error.code === 'NOT_FOUND' ? 'debug' : 'warn'; // it may have no such list
+    log[level]({ registry, reason: error.message }, 'no digests in bulk: each tag is asked for');
+  }
+  return known;
 }
 
 export function placeOf(client: RegistryClient, path: string): Place {

@@ -38,7 +38,8 @@ export interface CredentialContext {
 export interface CloudIdentity {
   /** It was asked for by an option, so it comes before all that is found. */
   readonly isChosen: boolean;
-  readonly find: () => Promise<Credentials>;
+  /** `undefined`: there is none, which is no failure unless it was asked for. */
+  readonly find: () => Promise<Credentials | undefined>;
 }
 
 /** Before they expire credentials are looked for anew. Milliseconds. */
@@ -76,10 +77,22 @@ export class CredentialChain {
     let found = this.#found.get(key);
     if (found === undefined || this.#isStale(found)) {
       if (found !== undefined) this.#forget();
-      found = this.#begin(this.#search(registry, repository));
+      found = this.#begin(this.#renew(found, this.#search(registry, repository)));
       this.#found.set(key, found);
     }
     return found.credentials;
+  }
+
+  /** What could not be renewed is used while it lasts; soon it is tried again. */
+  async #renew(before: Found | undefined, search: Promise<Credentials>): Promise<Credentials> {
+    try {
+      return await search;
+    } catch (error) {
+      const known = await before?.credentials.catch(() => undefined);
+      if (known?.kind !== 'identity-token') throw error;
+      if ((known.expiresAt ?? 0) <= this.#context.clock.now()) throw error;
+      return known;
+    }
   }
 
   #begin(credentials: Promise<Credentials>): Found {
@@ -138,9 +151,10 @@ export class CredentialChain {
     const { identity } = this.#context;
     if (identity === undefined || identity.isChosen !== isChosen) return undefined;
     if (this.#identity === undefined || this.#isStale(this.#identity)) {
-      this.#identity = this.#begin(identity.find());
+      this.#identity = this.#begin(this.#renew(this.#identity, findIn(identity)));
     }
-    return this.#identity.credentials;
+    const found = await this.#identity.credentials;
+    return found.kind === 'anonymous' ? undefined : found;
   }
 
   async #fromFiles(
@@ -177,6 +191,10 @@ export class CredentialChain {
     const [, encoded] = basicAuthorization(found)?.split(' ') ?? [];
     if (encoded !== undefined) secrets.add(encoded);
   }
+}
+
+async function findIn({ find }: CloudIdentity): Promise<Credentials> {
+  return (await find()) ?? NONE;
 }
 
 /** Those that don't expire are good for the whole run. */

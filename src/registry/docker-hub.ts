@@ -4,30 +4,30 @@
  *
  * Source: https://docs.docker.com/reference/api/hub/latest/
  */
-import { RegistrySyncError, throwIfAborted } from '../base/errors.ts';
+import { RegistrySyncError } from '../base/errors.ts';
 import { SingleFlight } from '../base/single-flight.ts';
 import { discard, type HttpResponse } from '../http/send.ts';
 import type { JsonObject } from '../image/descriptor.ts';
-import { distributionCatalog, type Catalog, type TagInfo, type TagPage } from './catalog.ts';
+import { joinedCatalog, type Catalog, type TagInfo, type TagPage } from './catalog.ts';
 import type { RegistryClient } from './client.ts';
 import type { Credentials } from './credentials.ts';
 import { digestIn, objectsIn, readJson, textIn } from './json.ts';
 import { expiryOf } from './jwt.ts';
-import { pages } from './pages.ts';
+import { Advance, pages } from './pages.ts';
 import { responseError } from './response-error.ts';
 import { MAX_PAGE_BYTES } from './tags.ts';
 
 const API = 'https://hub.docker.com';
 const PER_PAGE = 100; // its maximum
+/** Our clock may be ahead of theirs, and each login counts. */
+const LEAST_LIFE_MS = 60_000;
 const TOKEN_LIFE_MS = 10 * 60_000; // when it does not say how long it lives
-/** Tags of one repository whose digests are kept until their names are read; the others are asked for. */
-const MAX_JOINED = 50_000;
 
 export function dockerHubCatalog(client: RegistryClient): Catalog {
   const api = new HubApi(client);
-  const plain = distributionCatalog(client);
   return {
-    ...plain,
+    // The registry's own list is whole; that of the API moves while its pages are read.
+    ...joinedCatalog(client, (repository, signal) => api.tags(repository, signal)),
     async *repositories(signal, namespace) {
       if (namespace === undefined) throw noCatalog();
       const path = `/v2/namespaces/${namespace}/repositories`;
@@ -37,37 +37,7 @@ export function dockerHubCatalog(client: RegistryClient): Catalog {
         }
       }
     },
-    // The registry's own list is whole; that of the API moves while its pages are read.
-    async *tags(repository, signal) {
-      const known = await collect(api.tags(repository, signal), client, signal);
-      for await (const { name } of plain.tags(repository, signal)) {
-        yield known.get(name) ?? { name };
-      }
-    },
-    pages: (repository, signal) => api.tags(repository, signal),
   };
-}
-
-async function collect(
-  list: AsyncIterable<TagPage>,
-  { log }: RegistryClient,
-  signal: AbortSignal,
-): Promise<ReadonlyMap<string, TagInfo>> {
-  const known = new Map<string, TagInfo>();
-  try {
-    for await (const { tags } of list) {
-      for (const tag of tags) known.set(tag.name, tag);
-      if (known.size > MAX_JOINED) break;
-    }
-  } catch (error) {
-    throwIfAborted(signal);
-    if (!(error instanceof RegistrySyncError)) throw error;
-    log.warn(
-      { error: error.message },
-      'Docker Hub gives no digests in bulk: each tag is asked for',
-    );
-  }
-  return known;
 }
 
 interface HubPage {
@@ -103,28 +73,37 @@ class HubApi {
     signal: AbortSignal,
   ): AsyncGenerator<HubPage, void, void> {
     const first = new URL(`${path}?page_size=${PER_PAGE}`, API);
+    const what = `Docker Hub's list ${path}`;
+    const advance = new Advance(what);
     yield* pages<HubPage>(first, async (url) => {
       const response = await this.#get(url, repository, signal);
-      const what = `Docker Hub's list ${path}`;
       if (response.status !== 200)
         throw await responseError({ method: 'GET', url }, response, what);
       const { count, next, results } = await readJson(response, MAX_PAGE_BYTES, what);
       const total = Number.isInteger(count) ? Number(count) : undefined;
       const items = [{ results: objectsIn(results), total }];
+      advance.note(textIn(items[0]?.results[0]?.name));
       return { items, ...(typeof next === 'string' && { link: `<${next}>; rel="next"` }) };
     });
   }
 
   async #get(url: URL, repository: string, signal: AbortSignal): Promise<HttpResponse> {
     const token = await this.#token(repository, signal);
-    const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
-    return this.#client.sendElsewhere({
-      method: 'GET',
-      url,
-      headers,
-      gather: MAX_PAGE_BYTES,
-      signal,
-    });
+    const ask = (shown: string | undefined): Promise<HttpResponse> =>
+      this.#client.sendElsewhere({
+        method: 'GET',
+        url,
+        headers: shown === undefined ? {} : { authorization: `Bearer ${shown}` },
+        gather: MAX_PAGE_BYTES,
+        signal,
+      });
+    const response = await ask(token);
+    if (response.status !== 401 || token === undefined) return response;
+    for (const [user, known] of this.#tokens) if (known.value === token) this.#tokens.delete(user);
+    const renewed = await this.#token(repository, signal);
+    if (renewed === undefined || renewed === token) return response;
+    await discard(response);
+    return ask(renewed);
   }
 
   /** One login per user, however many repositories there are. */
@@ -159,8 +138,12 @@ class HubApi {
       log.warn({ status: response.status, used: from }, "Docker Hub's API refuses the login");
     }
     if (value !== undefined) this.#client.hide(value);
+    const expiry = value === undefined ? undefined : expiryOf(value);
+    const now = clock.now();
     const until =
-      (value === undefined ? undefined : expiryOf(value)) ?? clock.now() + TOKEN_LIFE_MS;
+      expiry === undefined
+        ? now + TOKEN_LIFE_MS
+        : Math.max(now + LEAST_LIFE_MS, expiry - LEAST_LIFE_MS);
     this.#tokens.set(username, { value, until });
     return value;
   }

@@ -8,6 +8,7 @@ import { LRUCache } from 'lru-cache';
 
 import { isError } from '../base/errors.ts';
 import { isObject, type JsonObject } from '../image/descriptor.ts';
+import { isRepositoryPath } from '../image/reference.ts';
 import { bulkCatalog, distributionCatalog, type Catalog, type TagInfo } from './catalog.ts';
 import type { RegistryClient } from './client.ts';
 import { endpoints } from './endpoints.ts';
@@ -16,48 +17,44 @@ import { pullFrom } from './permissions.ts';
 
 /** A repository of 100,000 images has about 40 MB. Bytes. */
 const MAX_LIST_BYTES = 128 * 1024 * 1024;
-/** A crawl reads the lists of repositories a few ahead; their tags are then at hand. */
-const MAX_KEPT = 16;
+/** A crawl reads the lists of repositories a few ahead; of so many tags what was read is at hand then. */
+const MAX_KEPT = 100_000;
 
 export function googleCatalog(client: RegistryClient): Catalog {
-  const kept = new LRUCache<string, JsonObject>({ max: MAX_KEPT });
+  const kept = new LRUCache<string, readonly TagInfo[]>({
+    maxSize: MAX_KEPT,
+    sizeCalculation: (tags) => tags.length + 1,
+  });
 
-  async function read(path: string, signal: AbortSignal): Promise<JsonObject> {
-    const what = `tags of ${client.registry}/${path}`;
-    const response = await client.expect([200], what, {
-      method: 'GET',
-      url: (origin) => endpoints.allTags(origin, path),
-      gather: MAX_LIST_BYTES,
-      permission: pullFrom(path, client),
-      signal,
-    });
-    return readJson(response, MAX_LIST_BYTES, what);
-  }
-
-  async function* below(path: string, signal: AbortSignal): AsyncGenerator<string, void, void> {
+  async function* below(
+    path: string,
+    seen: Set<string>,
+    signal: AbortSignal,
+  ): AsyncGenerator<string, void, void> {
+    // A path has 255 characters at most, so this ends whatever the lists say.
+    if (seen.has(path) || !isRepositoryPath(path)) return;
+    seen.add(path);
     let list: JsonObject;
     try {
-      list = await read(path, signal);
+      list = await readList(client, path, signal);
     } catch (error) {
-      if (!isError(error, 'UNAUTHORIZED')) throw error;
-      yield path; // who wants its tags is told, and the others are listed
+      if (!isError(error, 'UNAUTHORIZED', 'NOT_FOUND')) throw error;
+      yield path; // what is wrong with it is told when its tags are read
       return;
     }
-    if (namesIn(list.tags).length > 0 || Object.keys(Object(list.manifest)).length > 0) {
-      kept.set(path, list);
+    const tags = tagsIn(list);
+    if (tags.length > 0 || Object.keys(Object(list.manifest)).length > 0) {
+      kept.set(path, tags);
       yield path;
     }
-    const children = Array.isArray(list.child) ? list.child : [];
-    for (const child of children) {
-      if (typeof child === 'string' && child !== '') yield* below(`${path}/${child}`, signal);
-    }
+    for (const child of namesIn(list.child)) yield* below(`${path}/${child}`, seen, signal);
   }
 
   const plain = distributionCatalog(client);
   const catalog = bulkCatalog(plain, async function* (path, signal) {
-    const list = kept.get(path) ?? (await read(path, signal));
+    const tags = kept.get(path) ?? tagsIn(await readList(client, path, signal));
     kept.delete(path);
-    yield { tags: tagsIn(list) };
+    yield { tags };
   });
   return {
     ...catalog,
@@ -65,14 +62,25 @@ export function googleCatalog(client: RegistryClient): Catalog {
     async *repositories(signal, namespace) {
       const roots = namespace === undefined ? plain.repositories(signal) : [namespace];
       const seen = new Set<string>();
-      for await (const root of roots) {
-        for await (const path of below(root, signal)) {
-          if (!seen.has(path)) yield path;
-          seen.add(path);
-        }
-      }
+      for await (const root of roots) yield* below(root, seen, signal);
     },
   };
+}
+
+async function readList(
+  client: RegistryClient,
+  path: string,
+  signal: AbortSignal,
+): Promise<JsonObject> {
+  const what = `tags of ${client.registry}/${path}`;
+  const response = await client.expect([200], what, {
+    method: 'GET',
+    url: (origin) => endpoints.allTags(origin, path),
+    gather: MAX_LIST_BYTES,
+    permission: pullFrom(path, client),
+    signal,
+  });
+  return readJson(response, MAX_LIST_BYTES, what);
 }
 
 function tagsIn(list: JsonObject): TagInfo[] {

@@ -50,8 +50,8 @@ export class Inventory {
     sizeCalculation: ({ digests }) => digests.size + 1,
   });
   readonly #reading = new Map<string, { readonly list: Listed; readonly done: Promise<void> }>();
-  /** Repositories that we have written to: no list of them is read any more. */
-  readonly #touched = new Set<string>();
+  /** Repositories that have been read, or that we have written to: no list of them is read again. */
+  readonly #closed = new Set<string>();
   #hasWarned = false;
   /** The lists are out of reach: asking for each again would keep every repository waiting. */
   #isGivenUp = false;
@@ -75,7 +75,7 @@ export class Inventory {
 
   /** The tag is not any more what a list says. */
   noteWritten(repository: string, tag: string): void {
-    this.#touched.add(repository);
+    this.#closed.add(repository);
     this.#reading.get(repository)?.list.written.add(tag);
     this.#listed.get(repository)?.digests.delete(tag);
   }
@@ -84,7 +84,8 @@ export class Inventory {
   async #read(repository: string, signal: AbortSignal): Promise<Listed | undefined> {
     let reading = this.#reading.get(repository);
     if (reading === undefined) {
-      if (this.#touched.has(repository)) return undefined;
+      if (this.#closed.has(repository)) return undefined;
+      this.#closed.add(repository);
       const until = this.#settings.clock.now() + BELIEVED_MS;
       const list = { digests: new Map<string, Digest>(), written: new Set<string>(), until };
       reading = { list, done: this.#fill(list, repository, signal) };
@@ -111,7 +112,7 @@ export class Inventory {
     } catch (error) {
       throwIfAborted(signal);
       if (!(error instanceof RegistrySyncError)) throw error;
-      if (isError(error, 'UNAVAILABLE', 'RATE_LIMITED', 'PROTOCOL')) this.#isGivenUp = true;
+      if (isError(error, 'UNAVAILABLE', 'RATE_LIMITED')) this.#isGivenUp = true;
       const isNew = error.code === 'NOT_FOUND'; // the first image of a repository makes it
       if (!isNew && !this.#hasWarned) {
         this.#hasWarned = true;
@@ -132,7 +133,7 @@ export class Inventory {
   ): boolean {
     const wanted = this.#settings.wanted(repository);
     const left = total === undefined || size === 0 ? undefined : Math.ceil(total / size) - read;
-    return left === undefined ? read < wanted * SHARE : left < wanted;
+    return left === undefined ? read < wanted * SHARE : left > 0 && left < wanted;
   }
 }
 

@@ -54,3 +54,35 @@ export function nextPage(link: string, page: URL): URL | undefined {
 function unfollowable(message: string, page: URL): RegistrySyncError {
   return new RegistrySyncError('PROTOCOL', `${redactUrl(page)}: ${message}`);
 }
+
+/** More pages without an item than any registry filters away. */
+const MAX_EMPTY_PAGES = 100;
+
+/** Notices lists that never end: a page that begins as one before it, or empty pages without number. */
+export class Advance {
+  readonly #what: string;
+  #first: string | undefined;
+  #previous: string | undefined;
+  #empty = 0;
+
+  /** `what` is for people: `tags of r.test/a`. */
+  constructor(what: string) {
+    this.#what = what;
+  }
+
+  /** Whether a page that begins with `name` has been seen; `undefined`: it is empty. */
+  repeats(name: string | undefined): boolean {
+    return name !== undefined && (name === this.#first || name === this.#previous);
+  }
+
+  /** @throws {RegistrySyncError} `PROTOCOL` when the list gets nowhere. */
+  note(name: string | undefined): void {
+    this.#empty = name === undefined ? this.#empty + 1 : 0;
+    if (this.repeats(name) || this.#empty > MAX_EMPTY_PAGES) {
+      const message = `${this.#what}: the pages of the list do not advance`;
+      throw new RegistrySyncError('PROTOCOL', message);
+    }
+    this.#first ??= name;
+    this.#previous = name;
+  }
+}

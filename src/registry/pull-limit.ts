@@ -24,7 +24,12 @@ export async function checkPullLimit(
   refusal: HttpResponse,
 ): Promise<HttpResponse> {
   if (!header(refusal, 'content-type')?.includes('json')) return refusal;
-  const bytes = await readBody(refusal, MAX_REFUSAL_BYTES, 'refusal');
+  let bytes: Uint8Array;
+  try {
+    bytes = await readBody(refusal, MAX_REFUSAL_BYTES, 'refusal');
+  } catch {
+    bytes = new Uint8Array(0); // what is cut short, or too long, says nothing
+  }
   const isSpent = /\bpull rate limit\b/i.test(Buffer.from(bytes).toString('utf8'));
   if (!isSpent) return { ...refusal, body: Readable.from([bytes], { objectMode: true }) };
   const limit = pullLimitOf(refusal);

@@ -65,7 +65,7 @@ const MEANINGS: Readonly<Record<string, string>> = {
 };
 
 function meaningOf(status: number, codes: string): string {
-  const known = codes.split(' ').find((code) => code in MEANINGS);
+  const known = codes.split(' ').find((code) => Object.hasOwn(MEANINGS, code));
   if (known !== undefined) return MEANINGS[known] ?? '';
   switch (codeOf(status)) {
     case 'UNAUTHORIZED':

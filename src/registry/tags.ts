@@ -5,7 +5,7 @@ import type { RegistryRequest } from './client.ts';
 import { endpoints } from './endpoints.ts';
 import { readJson } from './json.ts';
 import type { Place } from './manifests.ts';
-import { pages, type Page } from './pages.ts';
+import { Advance, pages, type Page } from './pages.ts';
 
 /** The largest page that all registries with pages accept (ECR and distribution refuse more). */
 export const TAGS_PER_PAGE = 1000;
@@ -71,12 +71,8 @@ export async function* listNames(
   }
 }
 
-/** More pages without a name on them than any registry filters away. */
-const MAX_EMPTY_PAGES = 100;
-
 /**
- * Makes pages of answers, and catches lists that never end: a page that begins as one before it, or
- * empty pages without number.
+ * Makes pages of answers, and catches lists that never end.
  *
  * Registries without `Link` (old Nexus) are helped: a page that is exactly full may not be the last,
  * so the next one is asked for. Servers that don't page at all begin anew then: that was all.
@@ -84,22 +80,11 @@ const MAX_EMPTY_PAGES = 100;
 function advancing(
   what: string,
 ): (names: string[], link: string | undefined, url: URL) => Page<string> {
-  const begun = {
-    first: undefined as string | undefined,
-    previous: undefined as string | undefined,
-  };
+  const advance = new Advance(what);
   let isGuess = false;
-  let empty = 0;
   return (names, link, url) => {
-    const [name] = names;
-    empty = name === undefined ? empty + 1 : 0;
-    const repeats = name !== undefined && (name === begun.first || name === begun.previous);
-    if (repeats && isGuess) return { items: [] };
-    if (repeats || empty > MAX_EMPTY_PAGES) {
-      throw new RegistrySyncError('PROTOCOL', `${what}: the pages of the list do not advance`);
-    }
-    begun.first ??= name;
-    begun.previous = name;
+    if (isGuess && advance.repeats(names[0])) return { items: [] };
+    advance.note(names[0]);
     isGuess = link === undefined;
     return { items: names, link: link ?? guessNext(names, url) };
   };

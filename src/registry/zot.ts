@@ -5,22 +5,27 @@
  */
 import { RegistrySyncError } from '../base/errors.ts';
 import { isObject } from '../image/descriptor.ts';
-import { bulkCatalog, distributionCatalog, type Catalog, type TagPage } from './catalog.ts';
+import { joinedCatalog, type Catalog, type TagPage } from './catalog.ts';
 import type { RegistryClient } from './client.ts';
 import { endpoints } from './endpoints.ts';
 import { digestIn, objectsIn, readJson, textIn } from './json.ts';
+import { Advance } from './pages.ts';
 import { pullFrom } from './permissions.ts';
 import { MAX_PAGE_BYTES } from './tags.ts';
 
 const PER_PAGE = 1000;
 
 export function zotCatalog(client: RegistryClient): Catalog {
-  return bulkCatalog(distributionCatalog(client), async function* (path, signal) {
-    for (let offset = 0; ; offset += PER_PAGE) {
+  // The search is built in the background, so it may not know all yet.
+  return joinedCatalog(client, async function* (path, signal) {
+    const advance = new Advance(`tags of ${client.registry}/${path}`);
+    for (let offset = 0; ;) {
       const page = await search(client, path, offset, signal);
       yield page;
       const { tags, total = tags.length < PER_PAGE ? 0 : Infinity } = page;
-      if (tags.length === 0 || offset + PER_PAGE >= total) return;
+      offset += tags.length; // as many as it gave, however many were asked for
+      if (tags.length === 0 || offset >= total) return;
+      advance.note(tags[0]?.name);
     }
   });
 }

@@ -101,7 +101,9 @@ async function compare(mapped: MappedRow, settings: SyncSettings): Promise<Done>
   const { signal } = settings;
   const wanted = expected ?? (await at('source', source, () => source.head(signal)))?.digest;
   if (wanted === undefined) throw notFound(mapped);
-  const there = await at('target', sink, () => sink.head(signal, wanted));
+  const there = await at('target', sink, () =>
+    sink.head(signal, settings.selection.kind === 'all' ? wanted : undefined),
+  );
   const isThere =
     there?.digest === wanted ||
     (there !== undefined && there.digest === (await selected(source, wanted, settings)));

@@ -12,7 +12,7 @@ export const CRAWL_OPTIONS = {
   'registry-name': {
     type: 'string',
     group: WHERE,
-    describe: 'registry to crawl by its Azure name: NAME means NAME.azurecr.io',
+    describe: 'registry to crawl by its Azure name: NAME means NAME.azurecr.io (see --azure-cloud)',
   },
   'registry-kind': { ...REGISTRY_KIND, group: WHERE },
   'azure-cloud': { ...AZURE_CLOUD, group: WHERE },

@@ -15,7 +15,7 @@ export const syncCommand = defineCommand({
     ['$0 sync … --target-path two-components', 'team/app/web becomes team/app-web'],
   ],
   epilogue:
-    'Credentials: SOURCE_USERNAME and SOURCE_PASSWORD, TARGET_USERNAME and TARGET_PASSWORD (or the same with _FILE), else those of podman, skopeo and docker.\n' +
+    'Credentials: SOURCE_USERNAME and SOURCE_PASSWORD, TARGET_USERNAME and TARGET_PASSWORD (or the same with _FILE), else those of podman, skopeo and docker, else an identity in Azure (--azure-credential).\n' +
     'Exit codes: 0 all rows are well, 3 some rows failed, 1 nothing could be done, 130 and 143 after SIGINT and SIGTERM.',
   load: async () => (await import('./run-sync.ts')).runSync,
 });

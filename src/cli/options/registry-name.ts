@@ -33,12 +33,11 @@ function fullName(name: string, cloud: AzureCloudName | undefined): string {
 export const REGISTRY_KIND = {
   type: 'string',
   choices: REGISTRY_KINDS,
-  describe:
-    'what it is, where its host does not say so: acr for a domain of your own, zot, harbor …',
+  describe: `what it is, where its host does not say so, as for a domain of your own: ${REGISTRY_KINDS.join(', ')}`,
 } as const satisfies OptionSpec;
 
 export const AZURE_CLOUD = {
   type: 'string',
   choices: AZURE_CLOUD_NAMES,
-  describe: 'cloud that short names and identities of Azure belong to',
+  describe: `cloud that short names and identities of Azure belong to: ${AZURE_CLOUD_NAMES.join(', ')}`,
 } as const satisfies OptionSpec;
