@@ -4,6 +4,10 @@ import type { Secrets } from '../base/redact.ts';
 
 interface Described {
   readonly describe: string;
+  /** One letter: `-a`. */
+  readonly alias?: string;
+  /** Known, but not shown: for scripts written for other tools. */
+  readonly hidden?: boolean;
   /** The heading in the help under which the option stands. */
   readonly group?: string;
 }
@@ -62,6 +66,8 @@ export interface RunIo extends Io {
 
 export interface Command<O extends OptionSpecs> {
   readonly name: string;
+  /** Words besides the options. None unless given. */
+  readonly words?: Words;
   /** A sentence for the list of commands. */
   readonly summary: string;
   readonly options: O;
@@ -69,12 +75,23 @@ export interface Command<O extends OptionSpecs> {
   /** What people should know besides the options. */
   readonly epilogue?: string;
   /** Loads what runs the command, and resolves to the exit code: a help text needs none of it. */
-  readonly load: () => Promise<(values: Values<O>, io: RunIo) => Promise<number>>;
+  readonly load: () => Promise<
+    (values: Values<O>, io: RunIo, words: readonly string[]) => Promise<number>
+  >;
+}
+
+export interface Words {
+  /** As in the help: `SOURCE DESTINATION`. */
+  readonly usage: string;
+  readonly least: number;
+  readonly most: number;
 }
 
 /** A command whose options were checked; the name of the type of its options is lost. */
 export interface AnyCommand extends Omit<Command<OptionSpecs>, 'load'> {
-  readonly load: () => Promise<(values: never, io: RunIo) => Promise<number>>;
+  readonly load: () => Promise<
+    (values: never, io: RunIo, words: readonly string[]) => Promise<number>
+  >;
 }
 
 /** Keeps the types of a command's options. */

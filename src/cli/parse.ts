@@ -11,7 +11,12 @@ import { nearestTo } from './nearest.ts';
 
 /** What is to be done: run a command, or print a text (help, version). */
 export type Parsed =
-  | { readonly command: AnyCommand; readonly values: Readonly<Record<string, unknown>> }
+  | {
+      readonly command: AnyCommand;
+      readonly values: Readonly<Record<string, unknown>>;
+      /** What is no option. */
+      readonly words: readonly string[];
+    }
   | { readonly text: string };
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -48,13 +53,15 @@ export async function parseCommandLine(
     .epilogue(ENV_HELP);
   for (const command of commands) {
     parser.command(
-      command.name,
+      command.words === undefined ? command.name : `${command.name} [words..]`,
       command.summary,
       (sub) => {
         for (const [name, spec] of Object.entries(command.options)) sub.option(name, toYargs(spec));
         for (const [example, what] of command.examples) sub.example(example, what);
         return sub
-          .usage(`${command.summary}\n\nUsage: $0 ${command.name} [options]`)
+          .usage(
+            `${command.summary}\n\nUsage: $0 ${command.name} [options] ${command.words?.usage ?? ''}`,
+          )
           .config(fromEnvironment(command, env))
           .epilogue([command.epilogue, ENV_HELP].filter(Boolean).join('\n\n'));
       },
@@ -70,7 +77,9 @@ export async function parseCommandLine(
     });
   });
   if (chosen === undefined) return { text };
-  return { command: chosen.command, values: readValues(chosen.command, chosen.argv) };
+  const { command } = chosen;
+  const words = readWords(command, chosen.argv.words);
+  return { command, values: readValues(command, chosen.argv), words };
 }
 
 type Types = ReadonlyMap<string, OptionSpec['type']>;
@@ -79,7 +88,26 @@ type Types = ReadonlyMap<string, OptionSpec['type']>;
 function plainWords(argv: readonly string[], commands: readonly AnyCommand[]): string[] {
   const specs = commands.flatMap(({ options }) => Object.entries(options));
   const types = new Map(specs.map(([name, { type }]) => [name, type]));
-  return withDashedValues(argv, types).flatMap((word) => plainWord(word, types));
+  for (const [, { alias, type }] of specs) if (alias !== undefined) types.set(alias, type);
+  const words = withDashedValues(argv, types).flatMap((word) => plainWord(word, types));
+  return commandFirst(words, { commands, types });
+}
+
+/** Options that hold for all commands may stand before the command, where yargs does not expect them. */
+function commandFirst(
+  words: readonly string[],
+  { commands, types }: { readonly commands: readonly AnyCommand[]; readonly types: Types },
+): string[] {
+  const names = new Set(commands.map(({ name }) => name));
+  const at = words.findIndex((word, position) => {
+    const before = words[position - 1] ?? '';
+    const [, option = ''] = /^--?([^=]+)$/.exec(before) ?? [];
+    const type = types.get(option);
+    const isValue = type !== undefined && type !== 'boolean';
+    return !isValue && names.has(word);
+  });
+  if (at <= 0) return [...words];
+  return [words[at] ?? '', ...words.slice(0, at), ...words.slice(at + 1)];
 }
 
 /** Yargs takes a value that begins with a dash (`--append-suffix -eu`) for an option. */
@@ -109,6 +137,8 @@ function toYargs(spec: OptionSpec): Options {
   const shown = {
     describe,
     ...(group === undefined ? {} : { group }),
+    ...(spec.alias === undefined ? {} : { alias: spec.alias }),
+    ...(spec.hidden === true ? { hidden: true } : {}),
     ...('default' in spec ? { default: spec.default } : {}),
     requiresArg: spec.type !== 'boolean',
   };
@@ -138,6 +168,16 @@ function fromEnvironment({ options }: AnyCommand, env: Environment): Record<stri
 function fromVariable(variable: string, { type }: OptionSpec, value: string): unknown {
   if (type === 'strings') return value.split(/[\s,]+/).filter(Boolean);
   return type === 'boolean' ? readBoolean(variable, value) : value;
+}
+
+function readWords({ name, words }: AnyCommand, given: unknown): readonly string[] {
+  if (words === undefined) return [];
+  const found = (Array.isArray(given) ? given : []).map(String);
+  if (found.length >= words.least && found.length <= words.most) return found;
+  const count = words.least === words.most ? `${words.least}` : `${words.least} to ${words.most}`;
+  throw usage(
+    `${name} takes ${count} words, ${words.usage}: ${found.length} are given (see registry-sync ${name} --help)`,
+  );
 }
 
 function readValues(

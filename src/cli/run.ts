@@ -25,7 +25,7 @@ export async function run(argv: readonly string[], io: Io, version: string): Pro
       return EXIT.ok;
     }
     const execute = await parsed.command.load();
-    return await execute(parsed.values as never, { ...io, secrets });
+    return await execute(parsed.values as never, { ...io, secrets }, parsed.words);
   } catch (error) {
     const text = describe(error).split('\n').map(onOneLine).join('\n');
     io.stderr.write(`${secrets.hide(text)}\n`);

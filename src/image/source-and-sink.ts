@@ -43,7 +43,22 @@ export type OpenBlob = () => Promise<BlobBytes>;
 /** How a blob came to be there: it was, it was linked inside the registry, or its bytes were moved. */
 export type BlobOutcome = 'present' | 'mounted' | 'copied';
 
+/** The three forms in which images are described. */
+export type ManifestForm = 'oci' | 'docker' | 'schema1';
+
+/** What a sink can hold; what is absent it takes as it comes. */
+export interface SinkLimits {
+  /** Forms of manifests; what is of another form has to become the first one. */
+  readonly forms?: readonly ManifestForm[];
+  /** How layers have to be. */
+  readonly layers?: 'plain' | 'compressed';
+  /** `false`: one image, and no index. */
+  readonly indexes?: boolean;
+}
+
 export interface ImageSink extends Image {
+  /** Whoever copies brings the image into a form that this sink can hold; absent: it takes all. */
+  readonly limits?: SinkLimits;
   /**
    * Makes the sink hold `target`. Calls `open` only if the bytes are needed, and again to start
    * over. All blobs of an image are to be asked for in the same tick, and no others before the

@@ -11,9 +11,9 @@ import { it } from 'node:test';
 const FLOORS = [
   ['base'],
   ['image'],
-  ['http'],
+  ['http', 'tar'],
   ['registry'],
-  ['azure'],
+  ['azure', 'store'],
   ['copy'],
   ['sync'],
   ['cli'],
@@ -23,6 +23,10 @@ const FLOORS = [
 const PACKAGES: Record<string, string[]> = {
   undici: ['http'],
   'lru-cache': ['registry', 'cli'],
+  'tar-stream': ['tar'],
+  fzstd: ['copy', 'tar'],
+  yaml: ['sync'],
+  'smol-toml': ['registry'],
   '@azure/identity': ['azure'],
   '@azure/container-registry': ['azure'],
   '@azure/core-auth': ['azure'],
