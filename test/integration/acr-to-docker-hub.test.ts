@@ -209,7 +209,7 @@ describe('Docker Hub as a source', () => {
       stderr,
       /registry-1\.docker\.io: the pull limit is used up \(100 in 6 hours\): come back in 6 hours at the latest, or log in with an account that may pull more/,
     );
-    match(stderr, /a registry gives no more: no further image is started/);
+    match(stderr, /no pulls are left: no further image is started/);
     match(stdout, /500 rows: 100 copied, 0 unchanged, \d+ failed, \d+ not started/);
     match(stdout, /0 of 100 pulls per 6 h left at the source/);
     // Those that were under way when the first was told; none of them asked twice.

@@ -122,11 +122,12 @@ async function syncRows(run: SyncRun): Promise<number> {
 }
 
 function stopForOutage(
-  { message }: RegistrySyncError,
+  { message, details }: RegistrySyncError,
   stopping: LinkedAbort,
   { log }: Runtime,
 ): void {
-  log.error({ error: message }, 'a registry gives no more: no further image is started');
+  const why = details.isSpent === true ? 'no pulls are left' : 'a registry is out of reach';
+  log.error({ error: message }, `${why}: no further image is started`);
   stopping.abort('outage');
 }
 
