@@ -43,7 +43,8 @@ const { version } = JSON.parse(
 const { env, stdout, stderr } = process;
 // Nobody reads any more (`| head`): the work goes on, and its exit code counts.
 for (const stream of [stdout, stderr]) stream.on('error', () => {});
-const code = await run(process.argv.slice(2), { env, stdout, stderr, shutdown }, version);
+const stdin = () => process.stdin;
+const code = await run(process.argv.slice(2), { env, stdin, stdout, stderr, shutdown }, version);
 // What is left (kept connections, timers) is nobody's any more; the streams are written first.
 await Promise.all([stdout, stderr].map((stream) => new Promise((done) => stream.write('', done))));
 process.exit(signalled ?? code);

@@ -12,7 +12,7 @@ export type ErrorCode =
   | 'UNAUTHORIZED' //     401 or 403, credentials already tried
   | 'RATE_LIMITED' //     429, retries used up
   | 'UNAVAILABLE' //      connection, timeout or 5xx, retries used up
-  | 'REJECTED' //         the far end understood the request and refused it
+  | 'REJECTED' //         the far end understood and refused, or a policy did
   | 'PROTOCOL' //         the far end answered outside its protocol
   | 'CONTENT_MISMATCH' // bytes are not what their descriptor says
   | 'UNSUPPORTED' //      this transport or format can't hold that

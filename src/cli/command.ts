@@ -51,8 +51,17 @@ export interface Shutdown {
   graceMs: number;
 }
 
+/** A terminal, or what is piped in. */
+export type Input = NodeJS.ReadableStream & {
+  readonly isTTY?: boolean;
+  /** `true`: what is typed is not shown. Of terminals only. */
+  readonly setRawMode?: (isRaw: boolean) => unknown;
+};
+
 /** A process, as far as a command sees it. */
 export interface Io {
+  /** Opened when it is asked for; absent: there is none. */
+  readonly stdin?: () => Input;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly stdout: NodeJS.WritableStream;
   readonly stderr: NodeJS.WritableStream & { readonly isTTY?: boolean };

@@ -4,10 +4,12 @@ import { Secrets } from '../base/redact.ts';
 import { onOneLine } from '../base/shown.ts';
 import { type AnyCommand, type Io } from './command.ts';
 import { crawlCommand } from './commands/crawl.ts';
+import { loginCommand } from './commands/login.ts';
+import { logoutCommand } from './commands/logout.ts';
 import { syncCommand } from './commands/sync.ts';
 import { EXIT, exitCodeOf } from './exit-code.ts';
 
-const COMMANDS: readonly AnyCommand[] = [crawlCommand, syncCommand];
+const COMMANDS: readonly AnyCommand[] = [crawlCommand, syncCommand, loginCommand, logoutCommand];
 
 /** Resolves to the exit code; throws nothing. */
 export async function run(argv: readonly string[], io: Io, version: string): Promise<number> {

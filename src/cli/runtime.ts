@@ -24,6 +24,8 @@ import { CredentialChain } from '../registry/credential-chain.ts';
 import type { Inventory } from '../registry/inventory.ts';
 import { hostOf, profileOf, type RegistryKind, type RegistryProfile } from '../registry/profile.ts';
 import { checkPullLimit } from '../registry/pull-limit.ts';
+import { readRegistriesConf } from '../registry/registries-files.ts';
+import { RegistryRules } from '../registry/registry-rules.ts';
 import { Repository } from '../registry/repository.ts';
 import { azureIdentity } from './azure-identity.ts';
 import type { Io, RunIo } from './command.ts';
@@ -42,6 +44,7 @@ export interface RuntimeOptions {
   readonly 'retry-times': number;
   readonly 'max-connections': number;
   readonly 'allow-private-host': readonly string[];
+  readonly 'registries-conf'?: string | undefined;
 }
 
 export interface Runtime {
@@ -53,6 +56,8 @@ export interface Runtime {
   readonly maxConnections: number;
   /** That may have private addresses though the registry is public. */
   readonly privateHosts: readonly string[];
+  /** What registries.conf says. */
+  readonly registries: RegistryRules;
   readonly env: Io['env'];
   /** Aborted when what runs is given up. */
   readonly signal: AbortSignal;
@@ -68,6 +73,7 @@ export async function createRuntime(options: RuntimeOptions, io: RunIo): Promise
     write: (text) => screen.write(text),
   });
   const retry = { ...DEFAULT_RETRY, times: options['retry-times'] };
+  const { rules } = await readRegistriesConf(options['registries-conf'], io.env);
   return {
     log,
     screen,
@@ -75,6 +81,7 @@ export async function createRuntime(options: RuntimeOptions, io: RunIo): Promise
     retry,
     maxConnections: options['max-connections'],
     privateHosts: options['allow-private-host'],
+    registries: new RegistryRules(rules),
     env: io.env,
     signal: io.shutdown.signal,
   };
@@ -89,17 +96,27 @@ export interface Side {
   readonly variables: 'SOURCE' | 'TARGET';
   /** What is read comes no faster. Bytes per second. */
   readonly bandwidth?: number | undefined;
+  /** Any certificate will do, unless `access` says otherwise; what registries.conf says of the registry unless given. */
+  readonly insecure?: boolean | undefined;
   /** The other side's knowledge of blobs, when both are the same registry. */
   readonly sharedBlobs?: BlobDirectory | undefined;
 }
 
-/** Makes the client of one registry. Nothing is sent before something is asked of it. */
+/**
+ * Makes the client of one registry. Nothing is sent before something is asked of it.
+ *
+ * @throws {RegistrySyncError} `REJECTED` when registries.conf blocks it.
+ */
 export function connect(runtime: Runtime, side: Side): RegistryClient {
-  const { registry, access, variables, sharedBlobs } = side;
-  const { retry, env, secrets, log } = runtime;
+  const { registry, variables, sharedBlobs } = side;
+  const { retry, env, secrets, log, registries } = runtime;
+  const insecure = side.insecure ?? registries.isInsecure(registry);
+  const access = insecure
+    ? { ...side.access, tlsVerify: side.access.tlsVerify ?? false }
+    : side.access;
   const traffic = new Traffic();
   const profile = profileOf(registry, side.kind);
-  const wire = createWire(runtime, { ...side, profile }, traffic);
+  const wire = createWire(runtime, { ...side, access, profile }, traffic);
   const azure = { registry, profile, credential: access.azureCredential, cloud: side.azureCloud };
   const chain = new CredentialChain({
     options: access,

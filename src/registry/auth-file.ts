@@ -21,7 +21,8 @@ export interface AuthFile {
   readonly json: JsonObject;
 }
 
-const HUB_SERVER = 'https://index.docker.io/v1/';
+/** What docker calls Docker Hub in its files and to its helpers. */
+export const HUB_SERVER = 'https://index.docker.io/v1/';
 const HUB_KEYS = new Set([DOCKER_HUB, 'index.docker.io', 'registry-1.docker.io']);
 
 /**
@@ -42,16 +43,22 @@ export function readAuthFiles(explicit: string | undefined, env: Environment): A
 function searchPaths(env: Environment): string[] {
   if (env.REGISTRY_AUTH_FILE) return [env.REGISTRY_AUTH_FILE];
   const home = env.HOME || '/'; // empty is unset, as the XDG Base Directory Specification has it
-  const runtime = env.XDG_RUNTIME_DIR || `/run/containers/${process.getuid?.() ?? 0}`;
   return [
-    join(runtime, 'containers/auth.json'),
+    runtimeAuthFile(env),
     join(env.XDG_CONFIG_HOME || join(home, '.config'), 'containers/auth.json'),
     join(env.DOCKER_CONFIG || join(home, '.docker'), 'config.json'),
     join(home, '.dockercfg'),
   ];
 }
 
-function readAuthFile(path: string): AuthFile | undefined {
+/** Where podman and skopeo write unless they are told otherwise. */
+export function runtimeAuthFile({ XDG_RUNTIME_DIR: runtime }: Environment): string {
+  if (runtime) return join(runtime, 'containers/auth.json');
+  return `/run/containers/${process.getuid?.() ?? 0}/auth.json`;
+}
+
+/** `undefined`: there is no such file. */
+export function readAuthFile(path: string): AuthFile | undefined {
   let text: string;
   try {
     text = readFileSync(path, 'utf8');
@@ -60,11 +67,15 @@ function readAuthFile(path: string): AuthFile | undefined {
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
     throw new RegistrySyncError('USAGE', `can't read the auth file ${path} (${code})`, { cause });
   }
-  const json = parse(text);
-  if (json === undefined) {
-    throw new RegistrySyncError('USAGE', `the auth file ${path} is no JSON object`); // not quoted: secrets
-  }
+  const json = parseAuthFile(path, text);
   return { path, json: path.endsWith('.dockercfg') ? { auths: json } : json };
+}
+
+/** @throws {RegistrySyncError} `USAGE` that names the file, and quotes nothing of it. */
+export function parseAuthFile(path: string, text: string): JsonObject {
+  const json = parse(text);
+  if (json !== undefined) return json;
+  throw new RegistrySyncError('USAGE', `the auth file ${path} is no JSON object`); // not quoted: secrets
 }
 
 function parse(text: string): JsonObject | undefined {
@@ -96,14 +107,16 @@ export async function credentialsIn(
   return answer && ofHelper(answer, json.credsStore);
 }
 
-function helperOf({ credHelpers }: JsonObject, registry: string): string | undefined {
+/** The helper that a file names for a registry. */
+export function helperOf({ credHelpers }: JsonObject, registry: string): string | undefined {
   if (!isObject(credHelpers)) return undefined;
   const key = Object.keys(credHelpers).find((name) => sameHost(name, registry));
   const helper = key === undefined ? undefined : credHelpers[key];
   return typeof helper === 'string' && helper !== '' ? helper : undefined;
 }
 
-function serverOf(registry: string): string {
+/** A registry's name to helpers. */
+export function serverOf(registry: string): string {
   return registry === DOCKER_HUB ? HUB_SERVER : registry;
 }
 

@@ -1,5 +1,5 @@
 /**
- * Asks a `docker-credential-NAME` program. Source:
+ * Asks a `docker-credential-NAME` program, or has it keep or forget something. Source:
  * https://github.com/docker/docker-credential-helpers (one argument, stdin and stdout).
  */
 import { spawn } from 'node:child_process';
@@ -27,9 +27,8 @@ export async function askHelper(
   server: string,
   timeoutMs = TIMEOUT_MS,
 ): Promise<HelperAnswer | undefined> {
-  const program = `docker-credential-${name}`;
-  if (!/^[\w.-]+$/.test(name)) throw failed(program, 'is no name of a credential helper');
-  const { code, stdout } = await run(program, server, timeoutMs);
+  const program = programOf(name);
+  const { code, stdout } = await run(program, { action: 'get', server, input: server, timeoutMs });
   if (code !== 0) {
     // Helpers report on stdout.
     if (stdout.trim() === NOTHING) return undefined;
@@ -46,17 +45,71 @@ export async function askHelper(
   throw failed(program, `gave no credentials for ${server} in an answer that can be read`);
 }
 
+/**
+ * Gives the helper `name` something to keep for `server`, instead of what it had.
+ *
+ * @throws {RegistrySyncError} `UNAUTHORIZED` when the helper is missing, hangs or fails.
+ */
+export async function storeInHelper(
+  name: string,
+  server: string,
+  { username, secret }: HelperAnswer,
+  timeoutMs = TIMEOUT_MS,
+): Promise<void> {
+  const program = programOf(name);
+  const input = JSON.stringify({ ServerURL: server, Username: username, Secret: secret });
+  const { code } = await run(program, { action: 'store', server, input, timeoutMs });
+  if (code !== 0) throw failed(program, `can't keep what is for ${server} (exit code ${code})`);
+}
+
+/**
+ * Has the helper `name` forget what it keeps for `server`; `false` when that was nothing.
+ *
+ * @throws {RegistrySyncError} `UNAUTHORIZED` when the helper is missing, hangs or fails.
+ */
+export async function eraseFromHelper(
+  name: string,
+  server: string,
+  timeoutMs = TIMEOUT_MS,
+): Promise<boolean> {
+  const program = programOf(name);
+  const { code, stdout } = await run(program, {
+    action: 'erase',
+    server,
+    input: server,
+    timeoutMs,
+  });
+  if (code === 0) return true;
+  if (stdout.trim() === NOTHING) return false;
+  throw failed(program, `can't forget what is for ${server} (exit code ${code})`);
+}
+
+function programOf(name: string): string {
+  const program = `docker-credential-${name}`;
+  if (/^[\w.-]+$/.test(name)) return program;
+  throw failed(program, 'is no name of a credential helper');
+}
+
+interface Question {
+  /** The only argument. */
+  readonly action: 'get' | 'store' | 'erase';
+  /** For messages. */
+  readonly server: string;
+  /** May be secret, and goes to stdin only. */
+  readonly input: string;
+  readonly timeoutMs: number;
+}
+
 function run(
   program: string,
-  input: string,
-  timeoutMs: number,
+  { action, server, input, timeoutMs }: Question,
 ): Promise<{ code: number | null; stdout: string }> {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, ['get'], { stdio: ['pipe', 'pipe', 'ignore'] });
+    const child = spawn(program, [action], { stdio: ['pipe', 'pipe', 'ignore'] });
     const timer = setTimeout(() => {
       child.kill('SIGKILL');
       child.stdout.destroy(); // a child of its own could keep it open
-      reject(failed(program, `gave no answer for ${input} in ${timeoutMs / 1000} seconds`));
+      reject(failed(program, `gave no answer for ${server} in ${timeoutMs / 1000} seconds`));
     }, timeoutMs);
     let stdout = '';
     child.stdout.setEncoding('utf8');

@@ -6,6 +6,7 @@ import { Screen } from '../../../src/cli/screen.ts';
 import { silentLog } from '../../../src/base/log.ts';
 import { Secrets } from '../../../src/base/redact.ts';
 import type { CloudIdentity } from '../../../src/registry/credential-chain.ts';
+import { RegistryRules } from '../../../src/registry/registry-rules.ts';
 import { profileOf } from '../../../src/registry/profile.ts';
 import { NEVER } from '../../support/client.ts';
 
@@ -20,6 +21,7 @@ function identity(env: Record<string, string>, asked: Asked = {}): CloudIdentity
     retry: { times: 0, firstDelayMs: 1, maxDelayMs: 1, maxRetryAfterMs: 1 },
     maxConnections: 1,
     privateHosts: [],
+    registries: new RegistryRules([]),
     env,
     signal: NEVER,
   };

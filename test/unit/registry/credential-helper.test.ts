@@ -3,7 +3,11 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 
-import { askHelper } from '../../../src/registry/credential-helper.ts';
+import {
+  askHelper,
+  eraseFromHelper,
+  storeInHelper,
+} from '../../../src/registry/credential-helper.ts';
 import { tempDir } from '../../support/temp-dir.ts';
 
 const dir = await tempDir();
@@ -95,5 +99,42 @@ describe('askHelper', () => {
     });
 
     ok(performance.now() - started < 3000);
+  });
+});
+
+describe('storeInHelper', () => {
+  it('tells it all on its stdin, and nothing secret in its arguments', async () => {
+    await install('keeper', `{ echo "$@"; cat; } > ${dir.path}/kept`);
+
+    await storeInHelper('keeper', 'r.test', { username: 'root', secret: 'hunter-2' });
+
+    equal(
+      await readFile(join(dir.path, 'kept'), 'utf8'),
+      'store\n{"ServerURL":"r.test","Username":"root","Secret":"hunter-2"}\n',
+    );
+  });
+
+  it('says nothing secret when it fails, or hangs', async () => {
+    await install('refuses', 'cat; exit 1');
+    await install('sleeps', 'sleep 10');
+    const login = { username: 'root', secret: 'hunter-2' };
+    const isSilent = ({ message }: Error): boolean =>
+      /docker-credential-/.test(message) && !message.includes('hunter-2');
+
+    await rejects(storeInHelper('refuses', 'r.test', login), isSilent);
+    await rejects(storeInHelper('sleeps', 'r.test', login, 50), isSilent);
+  });
+});
+
+describe('eraseFromHelper', () => {
+  it('knows whether there was something to forget', async () => {
+    await install('had', `{ echo "$@"; cat; } > ${dir.path}/erased`);
+    await install('had-not', 'echo "credentials not found in native keychain"; exit 1');
+    await install('broken', 'exit 1');
+
+    equal(await eraseFromHelper('had', 'r.test'), true);
+    equal(await readFile(join(dir.path, 'erased'), 'utf8'), 'erase\nr.test\n');
+    equal(await eraseFromHelper('had-not', 'r.test'), false);
+    await rejects(eraseFromHelper('broken', 'r.test'), { code: 'UNAUTHORIZED' });
   });
 });
