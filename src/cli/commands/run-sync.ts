@@ -34,7 +34,10 @@ import { readRegistry } from '../options/registry-name.ts';
 import { connect, createRuntime, repositoriesOf, type Runtime } from '../runtime.ts';
 import type { SYNC_OPTIONS } from './sync-options.ts';
 
-type SyncValues = Values<typeof SYNC_OPTIONS>;
+export type SyncValues = Values<typeof SYNC_OPTIONS>;
+
+const JOBS = 256;
+const RETRY_TIMES = 5;
 
 /** Resolves to the exit code. */
 export async function runSync(values: SyncValues, io: RunIo): Promise<number> {
@@ -53,12 +56,15 @@ export async function runSync(values: SyncValues, io: RunIo): Promise<number> {
     source,
     target,
     targetNamespace: values['target-namespace'],
-    targetPath: values['target-path'],
+    targetPath: values['target-path'] ?? 'keep',
     targetProfile: profileOf(target, values['target-registry-kind']),
     appendSuffix: values['append-suffix'] ?? '',
   });
   const selection = readSelection(values.platform);
-  const runtime = await createRuntime(values, io);
+  const runtime = await createRuntime(
+    { ...values, 'retry-times': values['retry-times'] ?? RETRY_TIMES },
+    io,
+  );
   const path = values['tags-file'] ?? join(values.workdir, 'tags.csv');
   const shard = values.shard === undefined ? undefined : parseShard(values.shard);
   await using rows = await openRows({ path, map, namespace: values.namespace, shard });
@@ -150,9 +156,9 @@ function settingsOf(
     copy: createCopier({
       transfers: createTransfers(),
       selection,
-      referrers: values.referrers as Referrers,
+      referrers: (values.referrers ?? 'copied') as Referrers,
     }),
-    jobs: values.jobs,
+    jobs: values.jobs ?? JOBS,
     hasRoom: hasRoomFor(clients),
     selection,
     followMoved: values['follow-moved'],
