@@ -44,5 +44,14 @@ export async function openStoreSink(
 }
 
 async function storeOf({ transport }: StoreLocation): Promise<Store> {
-  throw new RegistrySyncError('UNSUPPORTED', `${transport}: is not built yet`);
+  switch (transport) {
+    case 'dir':
+      return (await import('./dir.ts')).dirStore;
+    case 'oci':
+      return (await import('./oci-layout.ts')).ociStore;
+    case 'oci-archive':
+      return (await import('./oci-archive.ts')).ociArchiveStore;
+    default:
+      throw new RegistrySyncError('UNSUPPORTED', `${transport}: is not built yet`);
+  }
 }

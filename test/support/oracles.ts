@@ -8,7 +8,7 @@ import { spawnSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
-const PROGRAMS = ['docker-registry', 'skopeo', 'openssl'];
+const PROGRAMS = ['docker-registry', 'skopeo', 'umoci', 'openssl'];
 const PACKAGES = [...PROGRAMS, 'ca-certificates'];
 const LOCK_SECONDS = 120; // another apt-get may be running; it is waited for
 
