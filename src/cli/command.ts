@@ -71,6 +71,8 @@ export interface Io {
 /** One run of a command: what it learns of secrets is hidden in what is printed when it fails. */
 export interface RunIo extends Io {
   readonly secrets: Secrets;
+  /** Of this program. */
+  readonly version: string;
 }
 
 export interface Command<O extends OptionSpecs> {

@@ -8,6 +8,7 @@ import yargs, { type Options } from 'yargs';
 import { RegistrySyncError } from '../base/errors.ts';
 import type { AnyCommand, OptionSpec } from './command.ts';
 import { nearestTo } from './nearest.ts';
+import { plainWords, readBoolean } from './plain-words.ts';
 
 /** What is to be done: run a command, or print a text (help, version). */
 export type Parsed =
@@ -41,13 +42,15 @@ export async function parseCommandLine(
       'greedy-arrays': false,
       'boolean-negation': false,
       'dot-notation': false,
+      'parse-positional-numbers': false,
     })
     .version(version)
+    .alias('version', 'v')
     .help()
     .alias('help', 'h')
     .wrap(WIDTH)
     .strict()
-    .demandCommand(1, 'give a command: crawl, then sync')
+    .demandCommand(1, 'give a command')
     .exitProcess(false)
     .showHelpOnFail(false)
     .epilogue(ENV_HELP);
@@ -80,56 +83,6 @@ export async function parseCommandLine(
   const { command } = chosen;
   const words = readWords(command, chosen.argv.words);
   return { command, values: readValues(command, chosen.argv), words };
-}
-
-type Types = ReadonlyMap<string, OptionSpec['type']>;
-
-/** The command line as yargs reads it rightly. */
-function plainWords(argv: readonly string[], commands: readonly AnyCommand[]): string[] {
-  const specs = commands.flatMap(({ options }) => Object.entries(options));
-  const types = new Map(specs.map(([name, { type }]) => [name, type]));
-  for (const [, { alias, type }] of specs) if (alias !== undefined) types.set(alias, type);
-  const words = withDashedValues(argv, types).flatMap((word) => plainWord(word, types));
-  return commandFirst(words, { commands, types });
-}
-
-/** Options that hold for all commands may stand before the command, where yargs does not expect them. */
-function commandFirst(
-  words: readonly string[],
-  { commands, types }: { readonly commands: readonly AnyCommand[]; readonly types: Types },
-): string[] {
-  const names = new Set(commands.map(({ name }) => name));
-  const at = words.findIndex((word, position) => {
-    const before = words[position - 1] ?? '';
-    const [, option = ''] = /^--?([^=]+)$/.exec(before) ?? [];
-    const type = types.get(option);
-    const isValue = type !== undefined && type !== 'boolean';
-    return !isValue && names.has(word);
-  });
-  if (at <= 0) return [...words];
-  return [words[at] ?? '', ...words.slice(0, at), ...words.slice(at + 1)];
-}
-
-/** Yargs takes a value that begins with a dash (`--append-suffix -eu`) for an option. */
-function withDashedValues(argv: readonly string[], types: Types): string[] {
-  const words: string[] = [];
-  for (const word of argv) {
-    const option = words.at(-1) ?? '';
-    const type = types.get(option.replace(/^--/, ''));
-    const needsValue = option.startsWith('--') && type !== undefined && type !== 'boolean';
-    if (needsValue && /^-[^-]/.test(word)) words.splice(-1, 1, `${option}=${word}`);
-    else words.push(word);
-  }
-  return words;
-}
-
-/** Yargs knows no boolean values but `true` and `false`. An empty value is as none. */
-function plainWord(word: string, types: Types): string[] {
-  const [, name = '', value] = /^--([^=]+)=(.*)$/s.exec(word) ?? [];
-  const type = types.get(name);
-  if (value === undefined || type === undefined) return [word];
-  if (value === '') return [];
-  return type === 'boolean' ? [`--${name}=${readBoolean(`--${name}`, value)}`] : [word];
 }
 
 function toYargs(spec: OptionSpec): Options {
@@ -206,13 +159,6 @@ function readValue(name: string, spec: OptionSpec, given: unknown): unknown {
   return text;
 }
 
-function readBoolean(name: string, value: string): boolean {
-  const text = value.trim().toLowerCase();
-  if (['true', '1', 'yes', 'on'].includes(text)) return true;
-  if (['false', '0', 'no', 'off'].includes(text)) return false;
-  throw usage(`${name}: ${JSON.stringify(value)} is neither true nor false`);
-}
-
 function readInteger(name: string, min: number, text: string): number {
   const value = Number(text);
   if (/^\d+$/.test(text) && value >= min && Number.isSafeInteger(value)) return value;
@@ -253,7 +199,10 @@ function describeUnknown(
     readonly commands: readonly AnyCommand[];
   },
 ): string {
-  const isOption = argv.some((given) => /^--([^=]+)|^-(.+)/.exec(given)?.slice(1).includes(word));
+  const isOption = argv.some((given) => {
+    const [, long, letters] = /^--([^=]+)|^-([^-].*)/.exec(given) ?? [];
+    return long === word || letters === word || (word.length === 1 && letters?.includes(word));
+  });
   if (isOption) {
     const known = command === undefined ? [] : Object.keys(command.options);
     const dashes = word.length === 1 ? '-' : '--';

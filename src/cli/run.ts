@@ -3,36 +3,67 @@ import { RegistrySyncError } from '../base/errors.ts';
 import { Secrets } from '../base/redact.ts';
 import { onOneLine } from '../base/shown.ts';
 import { type AnyCommand, type Io } from './command.ts';
+import { completionCommand } from './commands/completion.ts';
+import { copyCommand } from './commands/copy.ts';
 import { crawlCommand } from './commands/crawl.ts';
 import { loginCommand } from './commands/login.ts';
 import { logoutCommand } from './commands/logout.ts';
+import { deleteCommand } from './commands/delete.ts';
+import { inspectCommand } from './commands/inspect.ts';
+import { listTagsCommand } from './commands/list-tags.ts';
+import { manifestDigestCommand } from './commands/manifest-digest.ts';
 import { syncCommand } from './commands/sync.ts';
+import { withinTimeout } from './command-timeout.ts';
 import { EXIT, exitCodeOf } from './exit-code.ts';
 
-const COMMANDS: readonly AnyCommand[] = [crawlCommand, syncCommand, loginCommand, logoutCommand];
+const COMMANDS: readonly AnyCommand[] = [
+  crawlCommand,
+  syncCommand,
+  copyCommand,
+  inspectCommand,
+  listTagsCommand,
+  deleteCommand,
+  loginCommand,
+  logoutCommand,
+  manifestDigestCommand,
+  completionCommand(() => COMMANDS),
+];
 
 /** Resolves to the exit code; throws nothing. */
 export async function run(argv: readonly string[], io: Io, version: string): Promise<number> {
   const secrets = new Secrets();
   try {
     // Scripts ask this at each of their starts, and the parser takes longer to load than Node itself.
-    if (argv.length === 1 && argv[0] === '--version') {
-      io.stdout.write(`${version}\n`);
+    if (argv.length === 1 && /^(?:--version|-v)$/.test(argv[0] ?? '')) {
+      io.stdout.write(`${versionLine(version)}\n`);
       return EXIT.ok;
     }
     const { parseCommandLine } = await import('./parse.ts');
-    const parsed = await parseCommandLine(argv, io.env, { commands: COMMANDS, version });
+    const parsed = await parseCommandLine(argv, io.env, {
+      commands: COMMANDS,
+      version: versionLine(version),
+    });
     if ('text' in parsed) {
       io.stdout.write(`${parsed.text}\n`);
       return EXIT.ok;
     }
-    const execute = await parsed.command.load();
-    return await execute(parsed.values as never, { ...io, secrets }, parsed.words);
+    const { command, values, words } = parsed;
+    const timeout = values['command-timeout'] as string | undefined;
+    const execute = await command.load();
+
+    return await withinTimeout(timeout, io.shutdown, (shutdown) =>
+      execute(values as never, { ...io, shutdown, secrets, version }, words),
+    );
   } catch (error) {
     const text = describe(error).split('\n').map(onOneLine).join('\n');
     io.stderr.write(`${secrets.hide(text)}\n`);
     return exitCodeOf(error);
   }
+}
+
+/** The skopeo whose command lines are understood; scripts look for these words. */
+function versionLine(version: string): string {
+  return `registry-sync version ${version}, in the place of skopeo version 1.20.0`;
 }
 
 function describe(error: unknown): string {

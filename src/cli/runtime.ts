@@ -14,7 +14,7 @@ import { HostPause } from '../http/host-pause.ts';
 import { isLoopbackHost } from '../http/origin.ts';
 import { byKind, Pressure, withPressure } from '../http/pressure.ts';
 import { DEFAULT_RETRY, withRetry, type RetryPolicy } from '../http/retry.ts';
-import { compose, undiciSend, type Send, type Wrap } from '../http/send.ts';
+import { compose, undiciSend, withHeader, type Send, type Wrap } from '../http/send.ts';
 import { Traffic, withTraffic } from '../http/traffic.ts';
 import type { AzureCloudName } from '../registry/azure-clouds.ts';
 import type { BlobDirectory } from '../registry/blob-directory.ts';
@@ -29,6 +29,7 @@ import { RegistryRules } from '../registry/registry-rules.ts';
 import { Repository } from '../registry/repository.ts';
 import { azureIdentity } from './azure-identity.ts';
 import type { Io, RunIo } from './command.ts';
+import { readDuration } from './go-duration.ts';
 import type { Access } from './options/access.ts';
 import { Screen } from './screen.ts';
 
@@ -45,6 +46,10 @@ export interface RuntimeOptions {
   readonly 'max-connections': number;
   readonly 'allow-private-host': readonly string[];
   readonly 'registries-conf'?: string | undefined;
+  /** A fixed wait between tries, as in `5s`; a growing one unless given. */
+  readonly 'retry-delay'?: string | undefined;
+  readonly 'user-agent'?: string | undefined;
+  readonly 'user-agent-prefix'?: string | undefined;
 }
 
 export interface Runtime {
@@ -58,6 +63,8 @@ export interface Runtime {
   readonly privateHosts: readonly string[];
   /** What registries.conf says. */
   readonly registries: RegistryRules;
+  /** The header of all requests. */
+  readonly userAgent: string;
   readonly env: Io['env'];
   /** Aborted when what runs is given up. */
   readonly signal: AbortSignal;
@@ -72,19 +79,26 @@ export async function createRuntime(options: RuntimeOptions, io: RunIo): Promise
     secrets,
     write: (text) => screen.write(text),
   });
-  const retry = { ...DEFAULT_RETRY, times: options['retry-times'] };
   const { rules } = await readRegistriesConf(options['registries-conf'], io.env);
+  const agent = options['user-agent'] ?? `registry-sync/${io.version}`;
+  const prefix = options['user-agent-prefix'];
   return {
     log,
     screen,
     secrets,
-    retry,
+    retry: readRetry(options),
+    userAgent: prefix === undefined ? agent : `${prefix} ${agent}`,
     maxConnections: options['max-connections'],
     privateHosts: options['allow-private-host'],
     registries: new RegistryRules(rules),
     env: io.env,
     signal: io.shutdown.signal,
   };
+}
+
+function readRetry({ 'retry-times': times, 'retry-delay': delay }: RuntimeOptions): RetryPolicy {
+  const ms = delay === undefined ? 0 : readDuration('retry-delay', delay);
+  return { ...DEFAULT_RETRY, times, ...(ms > 0 && { fixedDelayMs: ms }) };
 }
 
 export interface Side {
@@ -158,7 +172,7 @@ function createWire(
   traffic: Traffic,
 ): Send {
   const { registry, access, bandwidth, profile } = side;
-  const { env, log, retry, maxConnections } = runtime;
+  const { env, log, retry, maxConnections, userAgent } = runtime;
   const host = hostOf(registry);
   const hostname = host.replace(/:\d+$/, '');
   const certDirs = access.certDir === undefined ? defaultCertDirs(host, env) : [access.certDir];
@@ -199,6 +213,7 @@ function createWire(
         byKind(() => withPressure(new Pressure(systemClock, maxConnections), context)),
         ...budgetOf(profile, url.host),
         withTraffic(traffic, log, systemClock),
+        withHeader('user-agent', userAgent),
       );
       sends.set(url.host, send);
     }

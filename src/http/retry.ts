@@ -17,6 +17,8 @@ export interface RetryPolicy {
   readonly times: number;
   /** The first wait; each further one is twice as long. Milliseconds. */
   readonly firstDelayMs: number;
+  /** Every wait of our own is this long instead. Milliseconds. */
+  readonly fixedDelayMs?: number;
   /** The longest wait of our own choice. Milliseconds. */
   readonly maxDelayMs: number;
   /** The longest wait that a server may ask for; a longer one is a failure that says when to come back. */
@@ -42,8 +44,9 @@ export interface RetryContext {
 
 const BUSY = new Set([408, 429, 500, 502, 503, 504]);
 
-/** The wait before try `attempt` (from 1): doubling, with full jitter above half. */
+/** The wait before try `attempt` (from 1): doubling, with full jitter above half, unless it is fixed. */
 export function backoffMs(policy: RetryPolicy, attempt: number): number {
+  if (policy.fixedDelayMs !== undefined) return policy.fixedDelayMs;
   const longest = Math.min(policy.maxDelayMs, policy.firstDelayMs * 2 ** (attempt - 1));
   return longest / 2 + (Math.random() * longest) / 2;
 }

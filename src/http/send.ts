@@ -48,6 +48,12 @@ export function compose(send: Send, ...wraps: readonly Wrap[]): Send {
   return composed;
 }
 
+/** Adds a header to all requests that do not have it. */
+export function withHeader(name: string, value: string): Wrap {
+  return (send) => (request) =>
+    send({ ...request, headers: { [name]: value, ...request.headers } });
+}
+
 /** A header's value; several fields of one name are joined as RFC 9110 §5.3 allows. */
 export function header({ headers }: HttpResponse, name: string): string | undefined {
   const value = headers[name];

@@ -30,6 +30,14 @@ export function pushTo(path: string): { repository: string; scopes: string[] } {
   return { repository: path, scopes: [`repository:${path}:pull,push`] };
 }
 
+/**
+ * To delete. Quay gives nothing to those who ask for `delete`; `*` is understood by all that delete, and
+ * what a registry wants besides it says itself (`insufficient_scope`).
+ */
+export function everythingIn(path: string): Permission {
+  return { repository: path, scopes: [`repository:${path}:*`] };
+}
+
 export const CATALOG: Permission = { scopes: ['registry:catalog:*'] };
 
 function sharedBy({ profile }: Known): readonly string[] | undefined {

@@ -5,14 +5,17 @@ import type { StoredManifest } from '../image/manifest.ts';
 import { AttachmentFinder } from './attachments.ts';
 import type { RegistryClient } from './client.ts';
 import type { Inventory } from './inventory.ts';
+import { deleteManifest } from './deletion.ts';
 import { getManifest, type Place } from './manifests.ts';
-import { pullFrom, pushTo } from './permissions.ts';
+import { everythingIn, pullFrom, pushTo } from './permissions.ts';
 import { RegistrySink } from './registry-sink.ts';
 import { RegistrySource } from './registry-source.ts';
+import { listTags } from './tags.ts';
 
 export class Repository {
   readonly #reading: Place;
   readonly #writing: Place;
+  readonly #deleting: Place;
   readonly #attachments: AttachmentFinder;
   readonly #fetching = new SingleFlight<Digest, StoredManifest>();
 
@@ -21,6 +24,7 @@ export class Repository {
     const referrers = { areKept: undefined };
     this.#reading = { client, path, permission: pullFrom(path, client), referrers };
     this.#writing = { client, path, permission: pushTo(path), referrers, inventory };
+    this.#deleting = { client, path, permission: everythingIn(path), referrers };
     this.#attachments = new AttachmentFinder(this.#reading);
   }
 
@@ -39,6 +43,21 @@ export class Repository {
   /** `reference` is a tag or a digest. */
   sink(reference: string): RegistrySink {
     return new RegistrySink(this.#writing, reference);
+  }
+
+  /** All tags, in the registry's order. */
+  tags(signal: AbortSignal): AsyncGenerator<string, void, void> {
+    return listTags(this.#reading, signal);
+  }
+
+  /**
+   * Deletes what `reference` stands for, which goes with all tags that it has. Resolves to its digest.
+   *
+   * @throws {RegistrySyncError} `NOT_FOUND` when there is nothing; `REJECTED` when the registry does
+   * not delete.
+   */
+  delete(reference: string, signal: AbortSignal): Promise<Digest> {
+    return deleteManifest(this.#deleting, reference, signal);
   }
 
   async #manifest(digest: Digest, signal: AbortSignal): Promise<StoredManifest> {

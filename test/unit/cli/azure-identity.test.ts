@@ -22,6 +22,7 @@ function identity(env: Record<string, string>, asked: Asked = {}): CloudIdentity
     maxConnections: 1,
     privateHosts: [],
     registries: new RegistryRules([]),
+    userAgent: 'test',
     env,
     signal: NEVER,
   };

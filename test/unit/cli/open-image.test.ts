@@ -66,6 +66,7 @@ async function scene({
     env: { HOME: dir.path, ...env },
     stdout: new PassThrough(),
     stderr,
+    version: '0.0.0',
     shutdown: { stopping: stopping.signal, signal: aborting.signal, graceMs: 0 },
     secrets: new Secrets(),
   };

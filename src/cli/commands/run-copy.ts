@@ -1,0 +1,195 @@
+/** Runs `copy`. */
+import { RegistrySyncError } from '../../base/errors.ts';
+import { createCopier } from '../../copy/copier.ts';
+import { createTransfers } from '../../copy/run.ts';
+import { ALL } from '../../copy/select.ts';
+import { shaped, type Shape } from '../../copy/shape.ts';
+import type { Digest } from '../../image/digest.ts';
+import { formatReference } from '../../image/reference.ts';
+import type { ImageSink } from '../../image/source-and-sink.ts';
+import { parseLocation, parseNamed, type Location } from '../../store/location.ts';
+import { WholeFile } from '../../sync/whole-file.ts';
+import type { RunIo } from '../command.ts';
+import { EXIT } from '../exit-code.ts';
+import { Images } from '../open-image.ts';
+import { readAccess } from '../options/access.ts';
+import { readStore } from '../options/image-access.ts';
+import { openRoot } from '../root-of.ts';
+import { createRuntime, type Runtime } from '../runtime.ts';
+import { temporaryDirectory } from '../temporary-directory.ts';
+import { UNBUILT_OPTIONS } from './copy-options.ts';
+import { readShape, type CopyValues, type WantedShape } from './copy-shape.ts';
+
+/** Blobs that are held whole are many and small; only the number of streams is an option. */
+const SMALL_TRANSFERS = 512;
+
+type Say = (line: string) => void;
+
+/** One copy, as the command line has it. */
+interface Job {
+  readonly values: CopyValues;
+  readonly source: Location;
+  readonly destination: Location;
+  readonly shape: WantedShape;
+  /** In full. */
+  readonly additionalTags: readonly string[];
+  readonly say: Say;
+}
+
+/** Resolves to the exit code. */
+export async function runCopy(
+  values: CopyValues,
+  io: RunIo,
+  [from = '', to = '']: readonly string[],
+): Promise<number> {
+  refuseUnbuilt(values);
+  const source = parseLocation(from);
+  const destination = parseLocation(to);
+  const shape = readShape(values, destination.transport);
+  const additionalTags = readAdditionalTags(values, destination);
+  const say: Say = (line) => {
+    if (!values.quiet) io.stdout.write(`${line}\n`);
+  };
+  if (values['dry-run']) {
+    say('Running in dry-run mode');
+    say(`Would have copied from=${from} to=${to}`);
+    return EXIT.ok;
+  }
+  const digest = await copyImage({ values, source, destination, shape, additionalTags, say }, io);
+  if (values.digestfile !== undefined) await writeDigest(values.digestfile, digest);
+  return EXIT.ok;
+}
+
+/** Resolves to the digest that the destination has now. */
+async function copyImage(job: Job, io: RunIo): Promise<Digest> {
+  const { values, destination, shape, say } = job;
+  const { signal } = io.shutdown;
+  const runtime = await createRuntime({ ...values, quiet: true }, io);
+  warnOfNoEffect(values, destination, runtime);
+  const { sinks, sources } = openBoth(job, runtime);
+  await using sink = await sinks.sink(destination, signal);
+  await using image = await openRoot(sources, job.source, signal);
+  say('Getting image source signatures');
+  const isList = image.root.manifest.kind === 'index';
+  const wanted: Shape = {
+    ...shape,
+    choice: isList ? shape.choice : { kind: 'all' },
+    limits: sink.limits,
+    tmpdir: temporaryDirectory(values.tmpdir, io.env),
+  };
+  const source = await shaped(image.source, wanted, signal);
+  const copy = createCopier({
+    transfers: createTransfers(SMALL_TRANSFERS, values['image-parallel-copies'] || undefined),
+    selection: ALL,
+    referrers: 'none', // nor does skopeo copy them, unless it is told where signatures are
+  });
+  const before = image.root.descriptor.digest;
+  const { digest, outcome } = await copy({
+    source,
+    sink: announced(sink, say),
+    ...(source === image.source && { expected: before }),
+    untagged: destination.transport === 'docker' && destination.reference.digest !== undefined,
+    signal,
+  });
+  if (outcome === 'unchanged') say(`Nothing to copy: ${sink.name} is ${digest} already`);
+  if (digest !== before && !isList) say(`The digest has changed from ${before} to ${digest}`);
+  return digest;
+}
+
+function refuseUnbuilt(values: CopyValues): void {
+  const given = Object.keys(UNBUILT_OPTIONS).filter((name) => {
+    const value: unknown = values[name as keyof typeof UNBUILT_OPTIONS];
+    return Array.isArray(value) ? value.length > 0 : value !== undefined;
+  });
+  if (given.length === 0) return;
+  const names = given.map((name) => `--${name}`).join(', ');
+  const message = `${names}: signing and encryption are not supported yet, and nothing was copied`;
+  throw new RegistrySyncError('UNSUPPORTED', message);
+}
+
+/** In full, as archives name images. */
+function readAdditionalTags(values: CopyValues, { transport }: Location): string[] {
+  const given = values['additional-tag'];
+  const takes = transport === 'docker-archive' || transport === 'docker-daemon';
+  if (given.length > 0 && !takes) {
+    const message = `--additional-tag is for docker-archive: and docker-daemon:, not for ${transport}:`;
+    throw new RegistrySyncError('USAGE', message);
+  }
+  return given.map((text) => {
+    const reference = parseNamed(text);
+    if (reference?.tag !== undefined && reference.digest === undefined) {
+      return formatReference(reference);
+    }
+    const message = `--additional-tag: ${JSON.stringify(text)} is no NAME:TAG`;
+    throw new RegistrySyncError('USAGE', message);
+  });
+}
+
+function warnOfNoEffect(values: CopyValues, { transport }: Location, { log }: Runtime): void {
+  for (const name of ['dest-compress', 'dest-decompress'] as const) {
+    if (values[name] && transport !== 'dir') log.warn(`--${name} has an effect with dir: only`);
+  }
+  if (values['tls-verify'] !== undefined) {
+    log.warn('--tls-verify is deprecated: write --src-tls-verify and --dest-tls-verify');
+  }
+}
+
+function openBoth(
+  { values, additionalTags }: Job,
+  runtime: Runtime,
+): { readonly sinks: Images; readonly sources: Images } {
+  const { authfile, 'tls-verify': tlsVerify, screds, dcreds } = values;
+  const both = {
+    ...values,
+    'src-creds': values['src-creds'] ?? screds,
+    'dest-creds': values['dest-creds'] ?? dcreds,
+    'src-tls-verify': values['src-tls-verify'] ?? tlsVerify,
+    'dest-tls-verify': values['dest-tls-verify'] ?? tlsVerify,
+  };
+  const sinks = new Images({
+    runtime,
+    access: readAccess(both, 'dest-', { authfile }),
+    variables: 'TARGET',
+    store: {
+      ...readStore(both, 'dest-'),
+      additionalTags,
+      acceptUncompressedLayers: values['dest-oci-accept-uncompressed-layers'],
+    },
+  });
+  const sources = new Images({
+    runtime,
+    access: readAccess(both, 'src-', { authfile }),
+    variables: 'SOURCE',
+    store: readStore(both, 'src-'),
+    other: sinks,
+  });
+  return { sinks, sources };
+}
+
+/** The same sink, telling what comes to it in the words that skopeo's users know. */
+function announced(sink: ImageSink, say: Say): ImageSink {
+  return {
+    name: sink.name,
+    ...(sink.limits !== undefined && { limits: sink.limits }),
+    head: (signal, hoped) => sink.head(signal, hoped),
+    putBlob(target, open, signal) {
+      const isConfig = /\.(?:image|config)\.v1\+json$/.test(target.mediaType);
+      say(`Copying ${isConfig ? 'config' : 'blob'} ${target.digest}`);
+      return sink.putBlob(target, open, signal);
+    },
+    putManifest(stored, as, signal) {
+      const what = stored.manifest.kind === 'index' ? 'manifest list' : 'manifest';
+      say(`Writing ${what} to image destination`);
+      return sink.putManifest(stored, as, signal);
+    },
+    [Symbol.asyncDispose]: async () => {},
+  };
+}
+
+/** Whoever waits for the file reads a whole digest, and only of an image that is there. */
+async function writeDigest(path: string, digest: string): Promise<void> {
+  await using file = await WholeFile.create(path);
+  await file.append(digest);
+  await file.finish();
+  await file.commit();
+}
