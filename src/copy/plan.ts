@@ -5,6 +5,7 @@ import type { Descriptor } from '../image/descriptor.ts';
 import type { Digest } from '../image/digest.ts';
 import { childrenOf, type StoredManifest } from '../image/manifest.ts';
 import { isForeign, kindOfMediaType } from '../image/media-types.ts';
+import { UNKNOWN_SIZE } from '../image/schema1.ts';
 import type { ImageSource } from '../image/source-and-sink.ts';
 
 export interface CopyPlan {
@@ -43,7 +44,8 @@ export async function planCopy(
     if (seen.size > MAX_MANIFESTS || bytes > MAX_BYTES) throw tooLarge();
     level = await readLevel(next, source, held, signal);
   }
-  return { root, children: inOrder(manifests).slice(0, -1), blobs: blobsOf(manifests) };
+  const blobs = await sized(source, blobsOf(manifests), signal);
+  return { root, children: inOrder(manifests).slice(0, -1), blobs };
 }
 
 /** Reads one level. Sizes that are said may be lies, so what has come is counted too. */
@@ -95,6 +97,31 @@ function inOrder(manifests: readonly StoredManifest[]): StoredManifest[][] {
   return levels;
 }
 
+/** Largest first. Docker's schema 1 does not say how large its layers are: the source is asked. */
+async function sized(
+  source: ImageSource,
+  blobs: readonly Descriptor[],
+  signal: AbortSignal,
+): Promise<Descriptor[]> {
+  const all = await allOrNone(blobs, signal, async (blob, stop) =>
+    blob.size === UNKNOWN_SIZE ? withSize(source, blob, stop) : blob,
+  );
+  return all.toSorted((a, b) => b.size - a.size);
+}
+
+/** @throws {RegistrySyncError} `UNSUPPORTED` when the source can't say it. */
+export async function withSize(
+  source: ImageSource,
+  blob: Descriptor,
+  signal: AbortSignal,
+): Promise<Descriptor> {
+  if (source.blobSize !== undefined) {
+    return { ...blob, size: await source.blobSize(blob.digest, signal) };
+  }
+  const message = "is a Docker schema 1 image, which can't be read from there";
+  throw new RegistrySyncError('UNSUPPORTED', message);
+}
+
 function blobsOf(manifests: readonly StoredManifest[]): Descriptor[] {
   const blobs = new Map<Digest, Descriptor>();
   for (const { manifest } of manifests) {
@@ -103,7 +130,7 @@ function blobsOf(manifests: readonly StoredManifest[]): Descriptor[] {
       if (!isElsewhere(child)) blobs.set(child.digest, child);
     }
   }
-  return [...blobs.values()].toSorted((a, b) => b.size - a.size);
+  return [...blobs.values()];
 }
 
 /** A foreign layer that says where it is. Without that a registry must hold it like any other. */

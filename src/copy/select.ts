@@ -1,14 +1,23 @@
 /** Which images of an index are wanted. */
 import { RegistrySyncError } from '../base/errors.ts';
-import { withChildren } from '../image/convert.ts';
+import { withChildren } from '../image/convert-index.ts';
 import type { Descriptor } from '../image/descriptor.ts';
 import type { StoredManifest } from '../image/manifest.ts';
 import { formatPlatform, matchesPlatform, type Platform } from '../image/platform.ts';
 
-/** `platforms`: an index with only these, rewritten. An image that is no index is taken as it is. */
-export type Selection =
+/** Which images of an index; an image that is no index is taken as it is. */
+export type Choice =
+  /** All of them, and the index. */
   | { readonly kind: 'all' }
+  /** The one for a machine, without the index (skopeo's `--multi-arch system`). */
+  | { readonly kind: 'system'; readonly platform: Platform }
+  /** The index, and none of its images. */
+  | { readonly kind: 'index-only' }
+  /** An index of some platforms, rewritten. */
   | { readonly kind: 'platforms'; readonly platforms: readonly Platform[] };
+
+/** What can be chosen without reading more than the root. */
+export type Selection = Extract<Choice, { kind: 'all' | 'platforms' }>;
 
 export const ALL: Selection = { kind: 'all' };
 
@@ -38,12 +47,58 @@ export function selectFrom(root: StoredManifest, selection: Selection): StoredMa
   });
 }
 
+/**
+ * The image of an index for a machine: its very variant, else the most capable one that it runs, else
+ * one that is for no platform. Of Windows the build must agree, where one is asked for.
+ *
+ * Source: https://github.com/containers/image, `internal/pkg/platform`, for which variants run.
+ * @throws {RegistrySyncError} `NOT_FOUND` that lists what there is.
+ */
+export function instanceFor(children: readonly Descriptor[], wanted: Platform): Descriptor {
+  const offered = children.filter(isForPlatform);
+  for (const variant of variantsFor(wanted)) {
+    const found = offered.find(
+      ({ platform }) =>
+        platform?.os === wanted.os &&
+        platform.architecture === wanted.architecture &&
+        platform.variant === variant &&
+        isOfBuild(wanted, platform),
+    );
+    if (found !== undefined) return found;
+  }
+  const any = children.find(({ platform }) => platform === undefined);
+  if (any !== undefined) return any;
+  throw noneOf([wanted], offered);
+}
+
+/** What a machine runs, most capable first; `undefined` is an image that names no variant. */
+const VARIANTS: Readonly<Record<string, readonly string[]>> = {
+  arm: ['v7', 'v6', 'v5'],
+  arm64: ['v8'],
+};
+
+function variantsFor({ architecture, variant }: Platform): readonly (string | undefined)[] {
+  if (variant === undefined) return architecture === 'arm64' ? [undefined, 'v8'] : [undefined];
+  const known = VARIANTS[architecture] ?? [];
+  const at = known.indexOf(variant);
+  return [...(at < 0 ? [variant] : known.slice(at)), undefined];
+}
+
+/** `10.0.17763.1234` is of the build `10.0.17763`. */
+function isOfBuild({ osVersion: wanted }: Platform, { osVersion: offered }: Platform): boolean {
+  if (wanted === undefined || offered === undefined) return true;
+  const buildOf = (version: string): string => version.split('.').slice(0, 3).join('.');
+  return buildOf(wanted) === buildOf(offered);
+}
+
 function isForPlatform({ platform }: Descriptor): boolean {
   return platform !== undefined && platform.os !== 'unknown';
 }
 
 function noneOf(platforms: readonly Platform[], offered: readonly Descriptor[]): RegistrySyncError {
-  const has = offered.map(({ platform }) => platform && formatPlatform(platform)).join(', ');
-  const message = `is not for ${platforms.map(formatPlatform).join(' or ')}, only for ${has}`;
+  const shown = (platform: Platform): string =>
+    `${formatPlatform(platform)}${platform.osVersion === undefined ? '' : ` (${platform.osVersion})`}`;
+  const has = offered.map(({ platform }) => platform && shown(platform)).join(', ');
+  const message = `is not for ${platforms.map(shown).join(' or ')}, only for ${has || 'nothing'}`;
   return new RegistrySyncError('NOT_FOUND', message);
 }

@@ -11,7 +11,7 @@ import type { Platform } from './platform.ts';
 export interface Descriptor {
   readonly mediaType: string;
   readonly digest: Digest;
-  /** Bytes. */
+  /** Bytes; negative where a manifest does not say it (Docker's schema 1). */
   readonly size: number;
   readonly platform?: Platform;
   readonly annotations?: Readonly<Record<string, string>>;

@@ -2,16 +2,18 @@
  * Manifests: read and checked once, where they enter, and then kept as the bytes they came in.
  *
  * Sources: OCI Image Specification 1.1, «Image Manifest», «Image Index»; Docker «Image Manifest
- * Version 2, Schema 2». Media types of configs, layers and artifacts are never judged.
+ * Version 2, Schema 2» and «Schema 1». Media types of configs, layers and artifacts are never judged.
  */
 import { RegistrySyncError } from '../base/errors.ts';
 import { shown } from '../base/shown.ts';
 import { isObject, readDescriptor, type Descriptor, type JsonObject } from './descriptor.ts';
 import { digestOf } from './digest.ts';
+import { schema1Layers, signedPayload } from './schema1.ts';
 import {
   DOCKER_LIST,
   DOCKER_MANIFEST,
   DOCKER_SCHEMA1,
+  DOCKER_SCHEMA1_SIGNED,
   kindOfMediaType,
   OCI_INDEX,
   OCI_MANIFEST,
@@ -26,8 +28,9 @@ const MAX_DESCRIPTORS = 10_000;
 
 export interface ImageManifest {
   readonly kind: 'image';
-  /** Absent in the OCI artifact manifests of 2022. */
+  /** Absent in the OCI artifact manifests of 2022, and in Docker's schema 1. */
   readonly config?: Descriptor;
+  /** Those of schema 1 are of `UNKNOWN_SIZE`. */
   readonly layers: readonly Descriptor[];
   readonly subject?: Descriptor;
   readonly artifactType?: string;
@@ -44,7 +47,10 @@ export interface IndexManifest {
 
 export type Manifest = ImageManifest | IndexManifest;
 
-/** A manifest as it is stored: `descriptor` is of exactly these `bytes`. */
+/**
+ * A manifest as it is stored: `descriptor` is of exactly these `bytes` (of a signed schema 1 the
+ * digest is of what was signed).
+ */
 export interface StoredManifest {
   readonly descriptor: Descriptor;
   readonly bytes: Uint8Array;
@@ -56,17 +62,19 @@ export interface StoredManifest {
  * (`application/json`, none) gives way to the manifest's own `mediaType`, then to its shape.
  *
  * @throws {RegistrySyncError} `PROTOCOL` when it is malformed or could be read in two ways
- * (CVE-2021-41190); `UNSUPPORTED` for Docker's schema 1.
+ * (CVE-2021-41190).
  */
 export function readManifest(
   bytes: Uint8Array,
   contentType: string | undefined,
   algorithm = 'sha256',
 ): StoredManifest {
-  const json = parseObject(bytes);
-  const mediaType = mediaTypeOf(json, contentType?.split(';')[0]?.trim().toLowerCase());
-  const manifest = shapeOf(json) === 'index' ? readIndex(json) : readImage(json);
-  const descriptor = { mediaType, digest: digestOf(bytes, algorithm), size: bytes.byteLength };
+  const payload = signedPayload(bytes);
+  const json = parseObject(payload ?? bytes);
+  const mediaType = mediaTypeOf(json, contentType?.split(';')[0]?.trim().toLowerCase(), payload);
+  const manifest = readShape(json);
+  const digest = digestOf(payload ?? bytes, algorithm);
+  const descriptor = { mediaType, digest, size: bytes.byteLength };
   return { descriptor, bytes, manifest };
 }
 
@@ -88,14 +96,32 @@ function parseObject(bytes: Uint8Array): JsonObject {
   throw new RegistrySyncError('PROTOCOL', 'manifest is no JSON object');
 }
 
-function mediaTypeOf(json: JsonObject, contentType: string | undefined): string {
+function readShape(json: JsonObject): Manifest {
+  const shape = shapeOf(json);
+  if (shape === 'schema1') return { kind: 'image', layers: schema1Layers(json) };
+  return shape === 'index' ? readIndex(json) : readImage(json);
+}
+
+function mediaTypeOf(
+  json: JsonObject,
+  contentType: string | undefined,
+  payload: Uint8Array | undefined,
+): string {
   const shape = shapeOf(json);
   const mediaType = namedType(json, contentType) ?? guessed(json, shape);
   const kind = kindOfMediaType(mediaType) ?? shape; // an unknown type says nothing
-  if (kind === 'schema1') throw schema1();
+  if (payload !== undefined && shape !== 'schema1') throw ambiguous('is signed as schema 1');
+  if (shape === 'schema1' && kind === shape) return schema1Type(json, payload);
   if (kind === undefined) throw new RegistrySyncError('PROTOCOL', 'is no manifest');
   if (kind !== (shape ?? 'image')) throw ambiguous(`is ${shown(mediaType)} but looks otherwise`);
   return mediaType;
+}
+
+/** Registries serve either under either name; which it is decides what its digest is of. */
+function schema1Type({ signatures }: JsonObject, payload: Uint8Array | undefined): string {
+  if (payload !== undefined) return DOCKER_SCHEMA1_SIGNED;
+  if (signatures === undefined) return DOCKER_SCHEMA1;
+  throw new RegistrySyncError('PROTOCOL', 'schema 1 manifest is malformed: its signatures');
 }
 
 /** What the server or else the manifest itself calls it; they must not contradict each other. */
@@ -160,12 +186,6 @@ function readDescriptors(value: unknown, where: string): Descriptor[] {
     throw new RegistrySyncError('PROTOCOL', message);
   }
   return value.map((item, index) => readDescriptor(item, `${where}[${index}]`));
-}
-
-function schema1(): RegistrySyncError {
-  const message =
-    'is a Docker schema 1 image, which is not copied: push it again with a current tool';
-  return new RegistrySyncError('UNSUPPORTED', message);
 }
 
 function ambiguous(what: string): RegistrySyncError {

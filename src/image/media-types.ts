@@ -1,5 +1,5 @@
 /**
- * The media types of manifests, and which of them a registry is asked for.
+ * The media types of manifests and configs, and which of them a registry is asked for.
  *
  * Sources: OCI Image Specification 1.1, «Media Types»; Docker «Image Manifest Version 2, Schema 2».
  */
@@ -9,6 +9,8 @@ export const OCI_MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
 export const OCI_ARTIFACT = 'application/vnd.oci.artifact.manifest.v1+json';
 export const DOCKER_LIST = 'application/vnd.docker.distribution.manifest.list.v2+json';
 export const DOCKER_MANIFEST = 'application/vnd.docker.distribution.manifest.v2+json';
+export const OCI_CONFIG = 'application/vnd.oci.image.config.v1+json';
+export const DOCKER_CONFIG = 'application/vnd.docker.container.image.v1+json';
 export const DOCKER_SCHEMA1 = 'application/vnd.docker.distribution.manifest.v1+json';
 export const DOCKER_SCHEMA1_SIGNED = 'application/vnd.docker.distribution.manifest.v1+prettyjws';
 
@@ -28,6 +30,9 @@ export const ACCEPT_MANIFESTS = [
 ].join(', ');
 
 export type ManifestKind = 'image' | 'index' | 'schema1';
+
+/** The three forms in which images are described. */
+export type ManifestForm = 'oci' | 'docker' | 'schema1';
 
 const KINDS: ReadonlyMap<string, ManifestKind> = new Map([
   [OCI_INDEX, 'index'],
@@ -50,4 +55,10 @@ export function isForeign(mediaType: string): boolean {
     mediaType.startsWith('application/vnd.docker.image.rootfs.foreign.') ||
     mediaType.startsWith('application/vnd.oci.image.layer.nondistributable.')
   );
+}
+
+/** What form a manifest is of. What calls itself by no known name is OCI's. */
+export function formOf(mediaType: string): ManifestForm {
+  if (KINDS.get(mediaType) === 'schema1') return 'schema1';
+  return mediaType === DOCKER_LIST || mediaType === DOCKER_MANIFEST ? 'docker' : 'oci';
 }

@@ -7,6 +7,7 @@ import type { Readable } from 'node:stream';
 import type { Descriptor } from './descriptor.ts';
 import type { Digest } from './digest.ts';
 import type { StoredManifest } from './manifest.ts';
+import type { ManifestForm } from './media-types.ts';
 
 export interface Image extends AsyncDisposable {
   /** For people, and to be pasted into other tools: `ghcr.io/a/b:1`. */
@@ -30,6 +31,12 @@ export interface ImageSource extends Image {
    * until they agree; the caller reads it to its end or destroys it. Small blobs come whole.
    */
   blob(target: Descriptor, signal: AbortSignal): Promise<BlobBytes>;
+  /**
+   * How many bytes a blob has: Docker's schema 1 does not say it. Absent where no such image can be.
+   *
+   * @throws {RegistrySyncError} `NOT_FOUND` when there is none.
+   */
+  blobSize?(digest: Digest, signal: AbortSignal): Promise<number>;
 }
 
 export type BlobBytes = Readable | Uint8Array;
@@ -43,8 +50,7 @@ export type OpenBlob = () => Promise<BlobBytes>;
 /** How a blob came to be there: it was, it was linked inside the registry, or its bytes were moved. */
 export type BlobOutcome = 'present' | 'mounted' | 'copied';
 
-/** The three forms in which images are described. */
-export type ManifestForm = 'oci' | 'docker' | 'schema1';
+export type { ManifestForm } from './media-types.ts';
 
 /** What a sink can hold; what is absent it takes as it comes. */
 export interface SinkLimits {

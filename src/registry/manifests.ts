@@ -2,7 +2,7 @@
 import { isError, RegistrySyncError } from '../base/errors.ts';
 import { discard, header, readBody, type HttpResponse } from '../http/send.ts';
 import type { Descriptor } from '../image/descriptor.ts';
-import { algorithmOf, digestOf, tryParseDigest, type Digest } from '../image/digest.ts';
+import { algorithmOf, tryParseDigest, type Digest } from '../image/digest.ts';
 import {
   childrenOf,
   MAX_MANIFEST_BYTES,
@@ -10,6 +10,7 @@ import {
   type StoredManifest,
 } from '../image/manifest.ts';
 import { ACCEPT_MANIFESTS } from '../image/media-types.ts';
+import { digestOfManifest } from '../image/schema1.ts';
 import type { RegistryClient, RegistryRequest } from './client.ts';
 import type { Permission } from './authorize.ts';
 import { endpoints } from './endpoints.ts';
@@ -87,7 +88,7 @@ async function getOnce(
   const expected = tryParseDigest(reference) ?? digestHeader(response);
   const algorithm = expected === undefined ? undefined : algorithmOf(expected);
   // Before anything is read from them: damaged bytes may look like anything.
-  const digest = digestOf(bytes, algorithm);
+  const digest = digestOfManifest(bytes, algorithm);
   if (expected !== undefined && digest !== expected) {
     const message = `${what} hashes to ${digest}${reference === expected ? '' : `, not ${expected}`}`;
     throw new RegistrySyncError('CONTENT_MISMATCH', message);

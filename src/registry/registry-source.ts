@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 
 import { RegistrySyncError, withName } from '../base/errors.ts';
 import { LinkedAbort } from '../base/linked-abort.ts';
+import { discard, header } from '../http/send.ts';
 import type { Descriptor } from '../image/descriptor.ts';
 import type { Digest } from '../image/digest.ts';
 import type { StoredManifest } from '../image/manifest.ts';
@@ -62,6 +63,18 @@ export class RegistrySource implements AttachmentSource {
       return destroy(error);
     };
     return stream;
+  }
+
+  async blobSize(digest: Digest, signal: AbortSignal): Promise<number> {
+    const { client, path, permission } = this.#settings.place;
+    const what = `${nameOf(client, path, digest)} (a layer)`;
+    const url = (origin: string): URL => endpoints.blob(origin, path, digest);
+    const request = { method: 'HEAD' as const, url, permission, signal };
+    const response = await client.expect([200], what, request);
+    await discard(response);
+    const size = Number(header(response, 'content-length') ?? Number.NaN);
+    if (Number.isSafeInteger(size) && size >= 0) return size;
+    throw new RegistrySyncError('PROTOCOL', `${what}: the registry does not say its size`);
   }
 
   /** The bytes of a blob, checked. A failure of theirs names the image and the side. */

@@ -38,6 +38,8 @@ export interface DockerRegistryOptions {
   readonly clientCa?: string;
   /** Off unless given, as in the registry itself. */
   readonly deleteEnabled?: boolean;
+  /** Take Docker's schema 1: off unless given, as in the registry itself. */
+  readonly schema1?: boolean;
   /** Send `Location` without scheme and host. */
   readonly relativeUrls?: boolean;
 }
@@ -128,6 +130,7 @@ function configuration(
     },
     ...(options.htpasswd && { auth: { htpasswd: { realm: 'test', path: htpasswd } } }),
     ...(options.token && { auth: { token: options.token } }),
+    ...(options.schema1 && { compatibility: { schema1: { enabled: true } } }),
     validation: { manifests: { urls: { allow: ['.*'] } } }, // foreign layers can be pushed
   };
 }

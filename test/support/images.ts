@@ -53,6 +53,8 @@ export interface ImageOptions {
   readonly layerBytes?: number;
   readonly mediaTypes?: Family;
   readonly platform?: Platform;
+  /** Members of the config, besides or instead of its own. */
+  readonly config?: Readonly<Record<string, unknown>>;
 }
 
 const OCI_MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
@@ -84,6 +86,7 @@ export function image({
   layerBytes = 1024,
   mediaTypes = 'oci',
   platform = AMD64,
+  config: members = {},
 }: ImageOptions = {}): BuiltImage {
   const stack =
     typeof layers === 'number'
@@ -95,8 +98,9 @@ export function image({
     created: CREATED,
     ...platform,
     config: { Labels: { seed } },
-    rootfs: { type: 'layers', diff_ids: stack.map(diffIdOf) },
+    rootfs: members['rootfs'] ?? { type: 'layers', diff_ids: stack.map(diffIdOf) },
     history: stack.map(() => ({ created: CREATED, created_by: 'test' })),
+    ...members,
   });
   return manifestOf({ mediaType: TYPES[mediaTypes].manifest }, config, stack);
 }

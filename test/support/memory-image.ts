@@ -141,6 +141,13 @@ class MemorySource extends MemoryImage implements AttachmentSource {
     return stream;
   }
 
+  async blobSize(digest: Digest, signal: AbortSignal): Promise<number> {
+    await this.repository.note(`size ${digest}`, signal);
+    const bytes = this.repository.blobs.get(digest);
+    if (bytes === undefined) throw new RegistrySyncError('NOT_FOUND', `no blob ${digest}`);
+    return bytes.byteLength;
+  }
+
   async attachments(subject: Digest, signal: AbortSignal): Promise<Attachments> {
     await this.repository.note(`attachments ${subject}`, signal);
     const prefix = `${subject.replace(':', '-')}.`;

@@ -8,6 +8,7 @@ import { childrenOf, readManifest } from '../../../src/image/manifest.ts';
 import {
   DOCKER_LIST,
   DOCKER_MANIFEST,
+  DOCKER_SCHEMA1,
   DOCKER_SCHEMA1_SIGNED,
   OCI_ARTIFACT,
   OCI_INDEX,
@@ -184,13 +185,17 @@ describe('readManifest', () => {
     }
   });
 
-  it('refuses schema 1, whether it says so or only looks like it', () => {
-    throws(() => read({ fsLayers: [], history: [] }, DOCKER_SCHEMA1_SIGNED), {
-      code: 'UNSUPPORTED',
-    });
-    throws(() => read({ schemaVersion: 1, fsLayers: [] }, 'application/json'), {
-      code: 'UNSUPPORTED',
-    });
+  it('reads schema 1, whether it says so or only looks like it', () => {
+    const fsLayers = [{ blobSum: LAYER.digest }];
+    for (const contentType of [DOCKER_SCHEMA1_SIGNED, DOCKER_SCHEMA1, 'application/json']) {
+      const { manifest, descriptor } = read({ schemaVersion: 1, fsLayers }, contentType);
+
+      equal(descriptor.mediaType, DOCKER_SCHEMA1); // nobody has signed it
+      deepEqual(
+        childrenOf(manifest).map(({ digest, size }) => ({ digest: String(digest), size })),
+        [{ digest: LAYER.digest, size: -1 }],
+      );
+    }
   });
 
   for (const text of ['', 'null', '[]', '"x"', '7', '{', '\u{feff}{"manifests":[]}', '<html>']) {
@@ -297,9 +302,10 @@ const FIXTURE_RESULTS: [string, string][] = [
   ['v2list.manifest.json', DOCKER_LIST],
   ['v2s2.everything.json', DOCKER_MANIFEST],
   ['v2s2nomime.manifest.json', DOCKER_MANIFEST],
-  ['v2s1.manifest.json', 'UNSUPPORTED'],
-  ['v2s1-unsigned.manifest.json', 'UNSUPPORTED'],
-  ['schema2-to-schema1-by-docker.json', 'UNSUPPORTED'],
+  ['v2s1.manifest.json', DOCKER_SCHEMA1_SIGNED],
+  ['v2s1-unsigned.manifest.json', DOCKER_SCHEMA1],
+  ['schema2-to-schema1-by-docker.json', 'PROTOCOL'], // changed after it was signed
+  ['v2s1-invalid-signatures.manifest.json', 'PROTOCOL'],
   ['non-json.manifest.json', 'PROTOCOL'],
   ['unknown-version.manifest.json', 'PROTOCOL'],
   ['ociv1nomime.artifact.json', 'PROTOCOL'], // its config has the digest ''
