@@ -1,5 +1,4 @@
 /** Opens images that are kept in files, or by a daemon. Each transport is loaded when it is used. */
-import { RegistrySyncError } from '../base/errors.ts';
 import type { ImageSink, ImageSource } from '../image/source-and-sink.ts';
 import type { StoreLocation } from './location.ts';
 
@@ -51,7 +50,16 @@ async function storeOf({ transport }: StoreLocation): Promise<Store> {
       return (await import('./oci-layout.ts')).ociStore;
     case 'oci-archive':
       return (await import('./oci-archive.ts')).ociArchiveStore;
-    default:
-      throw new RegistrySyncError('UNSUPPORTED', `${transport}: is not built yet`);
+    case 'docker-archive': {
+      const [{ openDockerArchive }, { createDockerArchive }] = await Promise.all([
+        import('./docker-archive-source.ts'),
+        import('./docker-archive-sink.ts'),
+      ]);
+      return { source: openDockerArchive, sink: createDockerArchive };
+    }
+    case 'docker-daemon': {
+      const { openDaemonImage, createDaemonImage } = await import('./docker-daemon.ts');
+      return { source: openDaemonImage, sink: createDaemonImage };
+    }
   }
 }

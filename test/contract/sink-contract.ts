@@ -11,11 +11,21 @@ import { image, index, type BuiltBlob, type BuiltImage } from '../support/images
 
 /** A place that holds nothing yet. */
 export interface SinkPlace extends AsyncDisposable {
-  open(tag?: string): ImageSink;
+  /** Opens what is to have that tag; the same tag is the same sink where there is but one. */
+  open(tag?: string): ImageSink | Promise<ImageSink>;
   /** What it holds, seen past the transport. */
-  blob(digest: string): Uint8Array | undefined;
-  manifest(digest: string): Uint8Array | undefined;
-  tag(tag: string): string | undefined;
+  blob(digest: string): Held<Uint8Array>;
+  manifest(digest: string): Held<Uint8Array>;
+  tag(tag: string): Held<string>;
+}
+
+type Held<T> = T | undefined | Promise<T | undefined>;
+
+/** What a place can hold that does not take everything. */
+export interface SinkImages {
+  readonly child: BuiltImage;
+  /** An index of the child; absent where none can be held. */
+  readonly index?: BuiltImage;
 }
 
 const { signal: NEVER } = new AbortController();
@@ -48,15 +58,20 @@ function put(
 const stored = ({ root }: BuiltImage) => readManifest(root.bytes, root.mediaType);
 
 /** Runs the suite over empty places that `open` makes. */
-export function sinkContract(name: string, open: () => Promise<SinkPlace>): void {
-  const [blob] = CHILD.blobs.toSorted((a, b) => b.bytes.length - a.bytes.length);
+export function sinkContract(
+  name: string,
+  open: () => Promise<SinkPlace>,
+  { child, index: top }: SinkImages = { child: CHILD, index: INDEX },
+): void {
+  const last = top ?? child;
+  const [blob] = child.blobs.toSorted((a, b) => b.bytes.length - a.bytes.length);
   ok(blob);
 
   describe(`the sink of ${name}`, () => {
     it('holds nothing at first', async () => {
       await using place = await open();
 
-      equal(await place.open().head(NEVER), undefined);
+      equal(await (await place.open()).head(NEVER), undefined);
     });
 
     it('holds a blob that is put, and opens it but once', async () => {
@@ -64,27 +79,27 @@ export function sinkContract(name: string, open: () => Promise<SinkPlace>): void
       let opened = 0;
       const onOpen = (): void => void (opened += 1);
 
-      const first = await put(place.open(), blob, { onOpen });
-      const second = await put(place.open(), blob, { onOpen });
+      const first = await put(await place.open(), blob, { onOpen });
+      const second = await put(await place.open(), blob, { onOpen });
 
       deepEqual([first, second, opened], ['copied', 'present', 1]);
-      deepEqual(Buffer.from(place.blob(blob.digest) ?? []), blob.bytes);
+      deepEqual(Buffer.from((await place.blob(blob.digest)) ?? []), blob.bytes);
     });
 
     it('never holds a damaged blob', async () => {
       await using place = await open();
       const sent = Buffer.concat([blob.bytes.subarray(0, -1), Buffer.of(0x58)]);
 
-      await rejects(put(place.open(), blob, { sent }), { code: 'CONTENT_MISMATCH' });
+      await rejects(put(await place.open(), blob, { sent }), { code: 'CONTENT_MISMATCH' });
 
-      equal(place.blob(blob.digest), undefined);
+      equal(await place.blob(blob.digest), undefined);
     });
 
     it('opens nothing once aborted', async () => {
       await using place = await open();
       let opened = 0;
 
-      const putting = put(place.open(), blob, {
+      const putting = put(await place.open(), blob, {
         signal: AbortSignal.abort(),
         onOpen: () => (opened += 1),
       });
@@ -95,28 +110,28 @@ export function sinkContract(name: string, open: () => Promise<SinkPlace>): void
 
     it('shows an image only with its root', async () => {
       await using place = await open();
-      const sink = place.open();
-      await Promise.all(CHILD.blobs.map((one) => put(sink, one)));
-      await sink.putManifest(stored(CHILD), 'child', NEVER);
+      const sink = await place.open();
+      await Promise.all(child.blobs.map((one) => put(sink, one)));
+      if (top !== undefined) await sink.putManifest(stored(child), 'child', NEVER);
       const before = await sink.head(NEVER);
 
-      await sink.putManifest(stored(INDEX), 'root', NEVER);
+      await sink.putManifest(stored(last), 'root', NEVER);
 
-      deepEqual([before, (await sink.head(NEVER))?.digest], [undefined, INDEX.root.digest]);
-      deepEqual(Buffer.from(place.manifest(INDEX.root.digest) ?? []), INDEX.root.bytes);
-      deepEqual(Buffer.from(place.manifest(CHILD.root.digest) ?? []), CHILD.root.bytes);
-      equal(place.tag('v1'), INDEX.root.digest);
+      deepEqual([before, (await sink.head(NEVER))?.digest], [undefined, last.root.digest]);
+      deepEqual(Buffer.from((await place.manifest(last.root.digest)) ?? []), last.root.bytes);
+      deepEqual(Buffer.from((await place.manifest(child.root.digest)) ?? []), child.root.bytes);
+      equal(await place.tag('v1'), last.root.digest);
     });
 
     it('refuses a manifest whose content it lacks, and says so', async () => {
       await using place = await open();
 
-      await rejects(place.open().putManifest(stored(CHILD), 'root', NEVER), (error) => {
+      await rejects((await place.open()).putManifest(stored(child), 'root', NEVER), (error) => {
         const { code, details } = error as { code: string; details: { missing?: string } };
         return (code === 'REJECTED' || code === 'NOT_FOUND') && details.missing !== undefined;
       });
 
-      equal(place.tag('v1'), undefined);
+      equal(await place.tag('v1'), undefined);
     });
   });
 }

@@ -12,82 +12,96 @@ import { image, index, type BuiltImage } from '../support/images.ts';
 /** A place that holds an image under a tag. */
 export interface SourcePlace extends AsyncDisposable {
   /** Opens the image of that tag; or of another. */
-  open(tag?: string): ImageSource;
+  open(tag?: string): ImageSource | Promise<ImageSource>;
   /** Changes the bytes of a blob behind the transport's back. */
-  damage(digest: string, bytes: Buffer): void;
+  damage(digest: string, bytes: Buffer): void | Promise<void>;
+}
+
+/** What a place can hold that does not take everything. */
+export interface SourceImages {
+  /** An image of two layers, the first of 100,000 bytes at least. */
+  readonly child: BuiltImage;
+  /** What the tag stands for: an index of the image, or the image itself. */
+  readonly root: BuiltImage;
 }
 
 const { signal } = new AbortController();
 const CHILD = image({ seed: 'child', layerBytes: 100_000 });
 const INDEX = index([{ image: CHILD }]);
-const { descriptor, manifest } = readManifest(CHILD.root.bytes, CHILD.root.mediaType);
-const LAYER = manifest.kind === 'image' ? manifest.layers[0] : undefined;
 const ABSENT = digestOf(Buffer.from('absent'));
 
 /** Runs the suite over places that `open` makes of an image. */
 export function sourceContract(
   name: string,
   open: (held: BuiltImage) => Promise<SourcePlace>,
+  images: SourceImages = { child: CHILD, root: INDEX },
 ): void {
+  const { child: held, root: top } = images;
+  const { descriptor, manifest } = readManifest(held.root.bytes, held.root.mediaType);
+
   describe(`the source of ${name}`, () => {
     it('says what its name stands for', async () => {
-      await using place = await open(INDEX);
+      await using place = await open(top);
 
-      const head = await place.open().head(signal);
+      const head = await (await place.open()).head(signal);
 
       deepEqual(head, {
-        mediaType: INDEX.root.mediaType,
-        digest: INDEX.root.digest,
-        size: INDEX.root.size,
+        mediaType: top.root.mediaType,
+        digest: top.root.digest,
+        size: top.root.size,
       });
     });
 
     it('says that its name stands for nothing', async () => {
-      await using place = await open(INDEX);
+      await using place = await open(top);
 
-      equal(await place.open('absent').head(signal), undefined);
+      equal(await (await place.open('absent')).head(signal), undefined);
     });
 
     it('gives the root and its children, byte for byte', async () => {
-      await using place = await open(INDEX);
-      const source = place.open();
+      await using place = await open(top);
+      const source = await place.open();
 
       const root = await source.manifest('root', signal);
       const child = await source.manifest(descriptor.digest, signal);
 
-      deepEqual(Buffer.from(root.bytes), INDEX.root.bytes);
+      deepEqual(Buffer.from(root.bytes), top.root.bytes);
       deepEqual(child, { descriptor, bytes: child.bytes, manifest });
-      deepEqual(Buffer.from(child.bytes), CHILD.root.bytes);
+      deepEqual(Buffer.from(child.bytes), held.root.bytes);
     });
 
     it('fails with NOT_FOUND for a manifest that is absent', async () => {
-      await using place = await open(INDEX);
+      await using place = await open(top);
 
-      await rejects(place.open('absent').manifest('root', signal), { code: 'NOT_FOUND' });
-      await rejects(place.open().manifest(ABSENT, signal), { code: 'NOT_FOUND' });
+      await rejects((await place.open('absent')).manifest('root', signal), { code: 'NOT_FOUND' });
+      await rejects((await place.open()).manifest(ABSENT, signal), { code: 'NOT_FOUND' });
     });
 
     it('does nothing once aborted', async () => {
-      await using place = await open(INDEX);
+      await using place = await open(top);
       const aborted = AbortSignal.abort();
 
-      await rejects(place.open().head(aborted), { code: 'CANCELLED' });
-      await rejects(place.open().manifest('root', aborted), { code: 'CANCELLED' });
+      await rejects((await place.open()).head(aborted), { code: 'CANCELLED' });
+      await rejects((await place.open()).manifest('root', aborted), { code: 'CANCELLED' });
     });
   });
-  blobContract(name, open);
+  blobContract(name, open, held);
 }
 
-function blobContract(name: string, open: (held: BuiltImage) => Promise<SourcePlace>): void {
-  const target = LAYER ?? descriptor;
-  const bytes =
-    CHILD.blobs.find(({ digest }) => digest === target.digest)?.bytes ?? Buffer.alloc(0);
+function blobContract(
+  name: string,
+  open: (held: BuiltImage) => Promise<SourcePlace>,
+  held: BuiltImage,
+): void {
+  const { descriptor, manifest } = readManifest(held.root.bytes, held.root.mediaType);
+  const target = (manifest.kind === 'image' ? manifest.layers[0] : undefined) ?? descriptor;
+  const bytes = held.blobs.find(({ digest }) => digest === target.digest)?.bytes ?? Buffer.alloc(0);
 
   /** What is handed on of a blob, and how it ends. */
   async function read(place: SourcePlace, wanted = target): Promise<[number, unknown]> {
     let received = 0;
     try {
-      for await (const chunk of streamOf(await place.open().blob(wanted, signal))) {
+      for await (const chunk of streamOf(await (await place.open()).blob(wanted, signal))) {
         received += (chunk as Buffer).length;
       }
     } catch (error) {
@@ -98,9 +112,11 @@ function blobContract(name: string, open: (held: BuiltImage) => Promise<SourcePl
 
   describe(`a blob of the source of ${name}`, () => {
     it('is given whole', async () => {
-      await using place = await open(CHILD);
+      await using place = await open(held);
 
-      const chunks = await collect<Buffer>(streamOf(await place.open().blob(target, signal)));
+      const chunks = await collect<Buffer>(
+        streamOf(await (await place.open()).blob(target, signal)),
+      );
 
       deepEqual(Buffer.concat(chunks), bytes);
     });
@@ -118,8 +134,8 @@ function blobContract(name: string, open: (held: BuiltImage) => Promise<SourcePl
     ];
     for (const [shown, damage] of damages) {
       it(`is never handed on whole when damaged: ${shown}`, async () => {
-        await using place = await open(CHILD);
-        place.damage(target.digest, damage(bytes));
+        await using place = await open(held);
+        await place.damage(target.digest, damage(bytes));
 
         const [received, code] = await read(place);
 
@@ -129,15 +145,15 @@ function blobContract(name: string, open: (held: BuiltImage) => Promise<SourcePl
     }
 
     it('that is absent is NOT_FOUND, at once or when it is read', async () => {
-      await using place = await open(CHILD);
+      await using place = await open(held);
 
       deepEqual(await read(place, { ...target, digest: parseDigest(ABSENT) }), [0, 'NOT_FOUND']);
     });
 
     it('can be left unread', async () => {
-      await using place = await open(CHILD);
+      await using place = await open(held);
 
-      const stream = streamOf(await place.open().blob(target, signal));
+      const stream = streamOf(await (await place.open()).blob(target, signal));
       stream.destroy();
       await new Promise((done) => (stream.closed ? done(true) : stream.once('close', done)));
 

@@ -8,8 +8,8 @@ import { spawnSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
-const PROGRAMS = ['docker-registry', 'skopeo', 'umoci', 'openssl'];
-const PACKAGES = [...PROGRAMS, 'ca-certificates'];
+const PROGRAMS = ['docker-registry', 'skopeo', 'umoci', 'openssl', 'dockerd'];
+const PACKAGES = ['docker-registry', 'skopeo', 'umoci', 'openssl', 'docker.io', 'ca-certificates'];
 const LOCK_SECONDS = 120; // another apt-get may be running; it is waited for
 
 process.exitCode = main();
@@ -31,7 +31,8 @@ function missing(): string[] {
 }
 
 function isOnPath(program: string): boolean {
-  return (process.env['PATH'] ?? '').split(delimiter).some((directory) => {
+  const path = [process.env['PATH'] ?? '', '/usr/sbin'].join(delimiter); // dockerd is for root
+  return path.split(delimiter).some((directory) => {
     try {
       accessSync(join(directory, program), constants.X_OK);
       return true;
