@@ -16,6 +16,9 @@ export interface AzureOptions {
   readonly cloud?: AzureCloudName | undefined;
 }
 
+/** How a registry answers that knows nothing of the identity, or of identities at all. */
+const NOBODY = ['UNAUTHORIZED', 'NOT_FOUND', 'REJECTED', 'PROTOCOL'] as const;
+
 /** Variables by which Azure tells a program who it is. */
 const HINTS = [
   'AZURE_CLIENT_ID',
@@ -69,7 +72,7 @@ export function azureIdentity(
         return await find();
       } catch (error) {
         // A variable may be set for something else, and many registries need nobody's identity.
-        if (isChosen || hasWorked || !isError(error, 'UNAUTHORIZED')) throw error;
+        if (isChosen || hasWorked || !isError(error, ...NOBODY)) throw error;
         const reason = `${hint} is set, but: ${error.message}`;
         log.warn(
           { registry, reason },

@@ -58,6 +58,10 @@ interface Found {
 export class CredentialChain {
   readonly #context: CredentialContext;
   #files: AuthFile[] | undefined;
+  /** As they were when they could be read last: somebody may be writing them. */
+  #filesBefore: AuthFile[] | undefined;
+  /** Why they can't be read now. */
+  #filesFailure: unknown;
   /** When the first of what was found in them is to be looked for anew. Milliseconds since the epoch. */
   #filesUntil = Infinity;
   readonly #found = new Map<string, Found>();
@@ -83,15 +87,20 @@ export class CredentialChain {
     return found.credentials;
   }
 
-  /** What could not be renewed is used while it lasts; soon it is tried again. */
+  /** What could not be renewed, or is not to be found just now, is used while it lasts; soon it is tried again. */
   async #renew(before: Found | undefined, search: Promise<Credentials>): Promise<Credentials> {
+    const known = await before?.credentials.catch(() => undefined);
+    const lasting = (): Credentials | undefined =>
+      known?.kind === 'identity-token' && lasts(known, this.#context.clock.now())
+        ? known
+        : undefined;
     try {
-      return await search;
+      const found = await search;
+      return found === NONE ? (lasting() ?? found) : found;
     } catch (error) {
-      const known = await before?.credentials.catch(() => undefined);
-      if (known?.kind !== 'identity-token') throw error;
-      if ((known.expiresAt ?? 0) <= this.#context.clock.now()) throw error;
-      return known;
+      const still = lasting();
+      if (still === undefined) throw error;
+      return still;
     }
   }
 
@@ -111,6 +120,7 @@ export class CredentialChain {
 
   /** All that was read is read again; an identity only when its own time has come. */
   #forget(): void {
+    this.#filesBefore = this.#files ?? this.#filesBefore;
     this.#files = undefined;
     this.#filesUntil = Infinity;
     this.#helped.clear();
@@ -161,17 +171,30 @@ export class CredentialChain {
     registry: string,
     repository: string | undefined,
   ): Promise<Credentials | undefined> {
-    const { options, env, clock } = this.#context;
+    const { clock } = this.#context;
     // What was read a while ago may have been renewed; a login that lasts is not read again.
     if (this.#filesUntil <= clock.now()) this.#forget();
-    this.#files ??= readAuthFiles(options.authfile, env);
+    this.#files ??= this.#readFiles();
     for (const file of this.#files) {
       const found = await credentialsIn(file, registry, repository, this.#askOnce);
       if (found === undefined) continue;
+      if (this.#filesFailure !== undefined && !lasts(found, clock.now())) throw this.#filesFailure;
       this.#filesUntil = Math.min(this.#filesUntil, freshUntil(found, clock.now()));
       return found;
     }
     return undefined;
+  }
+
+  #readFiles(): AuthFile[] {
+    const { options, env } = this.#context;
+    this.#filesFailure = undefined;
+    try {
+      return readAuthFiles(options.authfile, env);
+    } catch (error) {
+      if (this.#filesBefore === undefined) throw error;
+      this.#filesFailure = error;
+      return this.#filesBefore;
+    }
   }
 
   readonly #askOnce: AskHelper = (name, server) => {
@@ -195,6 +218,10 @@ export class CredentialChain {
 
 async function findIn({ find }: CloudIdentity): Promise<Credentials> {
   return (await find()) ?? NONE;
+}
+
+function lasts(credentials: Credentials, now: number): boolean {
+  return credentials.kind !== 'identity-token' || (credentials.expiresAt ?? Infinity) > now;
 }
 
 /** Those that don't expire are good for the whole run. */

@@ -6,7 +6,7 @@
  */
 import { LRUCache } from 'lru-cache';
 
-import { isError } from '../base/errors.ts';
+import { isError, RegistrySyncError } from '../base/errors.ts';
 import { isObject, type JsonObject } from '../image/descriptor.ts';
 import { isRepositoryPath } from '../image/reference.ts';
 import { bulkCatalog, distributionCatalog, type Catalog, type TagInfo } from './catalog.ts';
@@ -17,6 +17,8 @@ import { pullFrom } from './permissions.ts';
 
 /** A repository of 100,000 images has about 40 MB. Bytes. */
 const MAX_LIST_BYTES = 128 * 1024 * 1024;
+/** Parts of a path: more than people make, and fewer than would keep a walk busy for ever. */
+const MAX_DEPTH = 12;
 /** A crawl reads the lists of repositories a few ahead; of so many tags what was read is at hand then. */
 const MAX_KEPT = 100_000;
 
@@ -31,8 +33,8 @@ export function googleCatalog(client: RegistryClient): Catalog {
     seen: Set<string>,
     signal: AbortSignal,
   ): AsyncGenerator<string, void, void> {
-    // A path has 255 characters at most, so this ends whatever the lists say.
     if (seen.has(path) || !isRepositoryPath(path)) return;
+    if (path.split('/').length > MAX_DEPTH) throw tooDeep(client.registry, path);
     seen.add(path);
     let list: JsonObject;
     try {
@@ -107,4 +109,9 @@ function namesIn(value: unknown): string[] {
 function dateOf(value: unknown): string | undefined {
   const ms = Number(value);
   return ms > 0 && ms < 8.64e15 ? new Date(ms).toISOString() : undefined;
+}
+
+function tooDeep(registry: string, path: string): RegistrySyncError {
+  const message = `${registry}: repositories are nested deeper than ${MAX_DEPTH} levels, as ${path.slice(0, 100)}…`;
+  return new RegistrySyncError('PROTOCOL', message);
 }

@@ -20,11 +20,11 @@ export function zotCatalog(client: RegistryClient): Catalog {
   return joinedCatalog(client, async function* (path, signal) {
     const advance = new Advance(`tags of ${client.registry}/${path}`);
     for (let offset = 0; ;) {
-      const page = await search(client, path, offset, signal);
+      const { came, ...page } = await search(client, path, offset, signal);
       yield page;
-      const { tags, total = tags.length < PER_PAGE ? 0 : Infinity } = page;
-      offset += tags.length; // as many as it gave, however many were asked for
-      if (tags.length === 0 || offset >= total) return;
+      const { tags, total = came < PER_PAGE ? 0 : Infinity } = page;
+      offset += came; // as many as it gave, however many were asked for
+      if (came === 0 || offset >= total) return;
       advance.note(tags[0]?.name);
     }
   });
@@ -35,7 +35,7 @@ async function search(
   path: string,
   offset: number,
   signal: AbortSignal,
-): Promise<TagPage> {
+): Promise<TagPage & { readonly came: number }> {
   const what = `tags of ${client.registry}/${path}`;
   const range = `requestedPage:{limit:${PER_PAGE},offset:${offset}}`;
   // A path has no character that would have to be escaped (`isRepositoryPath`).
@@ -57,6 +57,7 @@ async function search(
   }
   const total = isObject(list.Page) ? Number(list.Page.TotalCount) : Number.NaN;
   return {
+    came: Array.isArray(list.Results) ? list.Results.length : 0,
     tags: objectsIn(list.Results).flatMap(({ RepoName, Tag, Digest, LastUpdated }) => {
       const name = textIn(Tag);
       if (name === undefined || RepoName !== path) return [];

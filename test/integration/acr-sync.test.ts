@@ -224,6 +224,13 @@ describe('a crawl of a registry of Azure', () => {
     deepEqual(skipped.rows, ['acme/api/v1', 'acme/web/v1', 'acme/web/v3']);
   });
 
+  it('lists what is quarantined as any other', async () => {
+    acr.metadata.manifest('acme/web', WEB.root.digest).quarantineState = 'Quarantined';
+    const { code, stderr, rows } = await crawl('--verify-counts');
+    equal(code, 0, stderr);
+    deepEqual(rows, ['acme/api/v1', 'acme/web/v1', 'acme/web/v2', 'acme/web/v3']);
+  });
+
   it('does not see what is unlisted, and says so when counts are verified', async () => {
     acr.metadata.tag('acme/web', 'v1').attributes.listEnabled = false;
     deepEqual((await crawl()).rows, ['acme/api/v1', 'acme/web/v2', 'acme/web/v3']);

@@ -174,6 +174,20 @@ describe('an identity of Azure that does not do', () => {
     match(stderr, /--azure-credential workload/);
   });
 
+  it('and was only hinted at, keeps nobody from what anybody may pull', async () => {
+    await start({}, { anonymousPull: true });
+    const { code, stderr, rows } = await crawl({
+      ...BY_SECRET,
+      AZURE_CLIENT_SECRET: 'wrong~secret',
+      AZURE_TOKEN_CREDENTIALS: 'EnvironmentCredential',
+    });
+    equal(code, 0, stderr);
+    equal(rows.length, 2);
+    match(stderr, /going on without \(--azure-credential none says so\)/);
+    match(stderr, /AZURE_CLIENT_ID is set, but: /);
+    doesNotMatch(stderr, /wrong~secret/);
+  });
+
   it('is not looked for where nothing hints at one', async () => {
     await start();
     const { code, stderr } = await crawl({});

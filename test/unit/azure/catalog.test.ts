@@ -157,15 +157,23 @@ describe('a list of tags', () => {
     );
   });
 
-  for (const status of [401, 403, 404] as const) {
-    it(`are those of the plain list where their own is refused: ${status}`, async () => {
-      const { catalog } = await azure((path) =>
-        path.startsWith('/v2/team/web/tags/list')
-          ? json({ tags: ['plain'] })
-          : refusal(status, 'X'),
-      );
+  const plainElse =
+    (status: number): Answers =>
+    (path) =>
+      path.startsWith('/v2/team/web/tags/list') ? json({ tags: ['plain'] }) : refusal(status, 'X');
 
-      deepEqual(await tagsOf(catalog), [{ name: 'plain' }]);
+  it('are those of the plain list where there is no other', async () => {
+    const { catalog } = await azure(plainElse(404));
+
+    deepEqual(await tagsOf(catalog), [{ name: 'plain' }]);
+  });
+
+  for (const status of [401, 403] as const) {
+    it(`that are denied are not asked for in another way: ${status}`, async () => {
+      const { catalog, requests } = await azure(plainElse(status));
+
+      await rejects(tagsOf(catalog), { code: 'UNAUTHORIZED' });
+      ok(requests.every(({ url }) => !url.pathname.startsWith('/v2/')));
     });
   }
 });
@@ -215,20 +223,6 @@ describe('a page that an Azure registry can’t make', () => {
     );
   });
 
-  it('makes the pages of other lists smaller too', async () => {
-    const { catalog, requests } = await azure((path) =>
-      path.includes('n=1000') ? { status: 502 } : listing({ tags: [], repositories: [] }),
-    );
-
-    await tagsOf(catalog);
-    await collect(catalog.repositories(NEVER));
-
-    deepEqual(
-      requests.map(({ url }) => url.searchParams.get('n')),
-      ['1000', '500', '500'],
-    );
-  });
-
   it('of the least items is asked for as often as anything, and then fails', async () => {
     const { catalog, requests } = await azure(() => ({ status: 502 }), 2);
 
@@ -237,6 +231,37 @@ describe('a page that an Azure registry can’t make', () => {
     deepEqual(
       requests.map(({ url }) => url.searchParams.get('n')),
       ['1000', '500', '250', '125', '62', '31', '15', '7', '5', '5', '5'],
+    );
+  });
+});
+
+describe('the size of an Azure registry’s pages', () => {
+  it('makes the pages of other lists of tags smaller too, and none of the catalog', async () => {
+    const { catalog, requests } = await azure((path) =>
+      path.includes('_tags?n=1000') ? { status: 502 } : listing({ tags: [], repositories: [] }),
+    );
+
+    await tagsOf(catalog);
+    await tagsOf(catalog);
+    await collect(catalog.repositories(NEVER));
+
+    deepEqual(
+      requests.map(({ url }) => url.searchParams.get('n')),
+      ['1000', '500', '500', '1000'],
+    );
+  });
+
+  it('of the catalog makes no page of tags smaller', async () => {
+    const { catalog, requests } = await azure((path) =>
+      path.includes('_catalog?n=1000') ? { status: 502 } : listing({ tags: [], repositories: [] }),
+    );
+
+    await collect(catalog.repositories(NEVER));
+    await tagsOf(catalog);
+
+    deepEqual(
+      requests.map(({ url }) => url.searchParams.get('n')),
+      ['1000', '500', '1000'],
     );
   });
 });
@@ -307,10 +332,29 @@ describe('an answer of an Azure registry', () => {
     });
   }
 
+  for (const next of [
+    'https://acme.azurecr.io//169.254.169.254/acr/v1/x?last=a',
+    '/\\169.254.169.254/acr/v1/x?last=a',
+    '//acme.azurecr.io//169.254.169.254/acr/v1/x?last=a',
+  ]) {
+    it(`whose path looks like a host is asked of the registry: ${next}`, async () => {
+      const { catalog, requests } = await azure(inTurn(tagsPage(['a'], next), tagsPage(['b'])));
+
+      await tagsOf(catalog).catch(() => {});
+
+      ok(requests.every(({ url }) => url.host === 'acme.azurecr.io'));
+    });
+  }
+
   it('that leads in a circle is not followed', async () => {
-    const { catalog } = await azure(() => tagsPage(['a'], '/acr/v1/team/web/_tags?last=a'));
+    let pages = 0;
+    const { catalog } = await azure(() => {
+      pages += 1;
+      return tagsPage([`v${pages}`], '/acr/v1/team/web/_tags?last=a');
+    });
 
     await rejects(tagsOf(catalog), { code: 'PROTOCOL', message: /loop/ });
+    equal(pages, 2);
   });
 
   it('that we did not wait for is not replaced by another list', async () => {
@@ -321,5 +365,49 @@ describe('an answer of an Azure registry', () => {
     });
 
     await rejects(collect(catalog.tags('team/web', stop.signal)), { code: 'CANCELLED' });
+  });
+});
+
+/** An answer with a new link each time. */
+function endless(path: string, page: (number: number) => object): Answers {
+  let pages = 0;
+  return () => {
+    pages += 1;
+    return listing(page(pages), `${path}?last=${pages}&n=1000&orderby=`);
+  };
+}
+
+describe('a list of an Azure registry that has no end', () => {
+  const TAGS = '/acr/v1/team/web/_tags';
+  const CATALOG = '/acr/v1/_catalog';
+  const gone = { code: 'PROTOCOL', message: /the pages of the list do not advance$/ };
+
+  it('is given up at the first page of tags that was there before', async () => {
+    const { catalog, requests } = await azure(endless(TAGS, () => ({ tags: [entry('v1')] })));
+
+    await rejects(tagsOf(catalog), gone);
+    equal(requests.length, 2);
+  });
+
+  it('is given up after a hundred pages without a tag', async () => {
+    const { catalog, requests } = await azure(endless(TAGS, () => ({ tags: [] })));
+
+    await rejects(tagsOf(catalog), gone);
+    equal(requests.length, 101);
+  });
+
+  it('is given up at the first page of repositories that was there before', async () => {
+    const page = (number: number): object => ({ repositories: [number === 1 ? 'a' : 'b'] });
+    const { catalog, requests } = await azure(endless(CATALOG, page));
+
+    await rejects(collect(catalog.repositories(NEVER)), gone);
+    equal(requests.length, 3);
+  });
+
+  it('is given up after a hundred pages without a repository', async () => {
+    const { catalog, requests } = await azure(endless(CATALOG, () => ({ repositories: [] })));
+
+    await rejects(collect(catalog.repositories(NEVER)), gone);
+    equal(requests.length, 101);
   });
 });

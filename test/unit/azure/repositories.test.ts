@@ -44,6 +44,14 @@ describe('the repositories of an Azure registry', () => {
     });
   }
 
+  for (const repositories of [[{ a: 1 }], ['a', null], ['a', 7]]) {
+    it(`that are no names are a breach of the protocol: ${JSON.stringify(repositories)}`, async () => {
+      const { catalog } = await azure(() => json({ repositories }));
+
+      await rejects(collect(catalog.repositories(NEVER)), { code: 'PROTOCOL' });
+    });
+  }
+
   it('that are refused are a failure that says what else can be done', async () => {
     const { catalog, requests } = await azure(({ url }) =>
       url.pathname === '/v2/' ? undefined : refusal(403, 'DENIED'),
@@ -131,28 +139,30 @@ describe('the transport of the SDK', () => {
     deepEqual(requests, []);
   });
 
-  it('carries them to the registry, whatever the SDK thinks it is', async () => {
-    const { client, requests } = await knownClient('acme.azurecr.io', () =>
-      json({ a: 1 }, { link: '<x>' }),
-    );
-    const transport = transportTo(client, {
-      what: 'a list',
-      permission: metadataOf('a', client),
-      signal: NEVER,
+  for (const [url, sent] of [
+    ['https://evil.test/acr/v1/a?b=c', '/acr/v1/a?b=c'],
+    ['https://acme.azurecr.io//evil.test/acr/v1/a?b=c', '//evil.test/acr/v1/a?b=c'],
+    ['https://acme.azurecr.io//169.254.169.254/', '//169.254.169.254/'],
+    ['https://acme.azurecr.io/\\\\evil.test/', '///evil.test/'],
+  ] as const) {
+    it(`carries them to the registry, whatever the SDK thinks it is: ${url}`, async () => {
+      const { client, requests } = await knownClient('acme.azurecr.io', () =>
+        json({ a: 1 }, { link: '<x>' }),
+      );
+      const permission = metadataOf('a', client);
+      const transport = transportTo(client, { what: 'a list', permission, signal: NEVER });
+      const request = { method: 'GET', url } as Parameters<typeof transport.sendRequest>[0];
+
+      const answer = await transport.sendRequest(request);
+
+      deepEqual(
+        [answer.status, answer.bodyAsText, answer.headers.get('link')],
+        [200, '{"a":1}', '<x>'],
+      );
+      deepEqual(
+        requests.map((one) => one.url.href),
+        [`https://acme.azurecr.io${sent}`],
+      );
     });
-    const request = { method: 'GET', url: 'https://evil.test/acr/v1/a?b=c' };
-
-    const answer = await transport.sendRequest(
-      request as Parameters<typeof transport.sendRequest>[0],
-    );
-
-    deepEqual(
-      [answer.status, answer.bodyAsText, answer.headers.get('link')],
-      [200, '{"a":1}', '<x>'],
-    );
-    deepEqual(
-      requests.map(({ url }) => url.href),
-      ['https://acme.azurecr.io/acr/v1/a?b=c'],
-    );
-  });
+  }
 });

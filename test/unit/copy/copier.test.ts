@@ -232,6 +232,38 @@ describe('a selection', () => {
   });
 });
 
+describe('what a copy hopes that the sink has', () => {
+  for (const [shown, selection, hoped] of [
+    ['is what is expected', ALL, digestOf(INDEX)],
+    [
+      'is nothing where a part of it is selected',
+      { kind: 'platforms', platforms: [ARM64.platform] },
+      undefined,
+    ],
+  ] as const) {
+    it(shown, async () => {
+      const { from, to } = places(INDEX);
+      const heads: unknown[] = [];
+      const sink = to.sink('v1');
+      const { head } = sink;
+      sink.head = (signal, one) => {
+        heads.push(one);
+        return head.call(sink, signal);
+      };
+      const copier = createCopier({
+        transfers: createTransfers(2, 2),
+        selection,
+        referrers: 'none',
+      });
+      const { signal } = new AbortController();
+
+      await copier({ source: from.source('v1'), sink, signal, expected: digestOf(INDEX) });
+
+      deepEqual(heads, [hoped]);
+    });
+  }
+});
+
 const signature = artifact({ artifactType: 'test/signature', subject: AMD64.image.root });
 const ofSignature = artifact({ artifactType: 'test/of-signature', subject: signature.root });
 const tag = cosignTag(INDEX.root.digest);

@@ -63,8 +63,13 @@ describe('the wait that an answer asks for', () => {
 const LIMITS: [Headers, number[] | undefined][] = [
   [{ 'ratelimit-limit': '100;w=21600', 'ratelimit-remaining': '97;w=21600' }, [100, 97, 21_600]],
   [{ 'ratelimit-limit': '100;w=21600', 'ratelimit-remaining': '0;w=21600' }, [100, 0, 21_600]],
-  [{ 'ratelimit-limit': '200', 'ratelimit-remaining': '5' }, [200, 5, 0]],
-  [{ 'ratelimit-limit': '200;w=soon', 'ratelimit-remaining': '5' }, [200, 5, 0]],
+  [{ 'ratelimit-limit': '100;w=21600', 'ratelimit-remaining': '5' }, [100, 5, 21_600]],
+  // Of requests, as GitLab and those that follow the drafts of the IETF say it.
+  [{ 'ratelimit-limit': '2000', 'ratelimit-remaining': '1999' }, undefined],
+  [{ 'ratelimit-limit': '100, 100;w=60', 'ratelimit-remaining': '99' }, undefined],
+  [{ 'ratelimit-limit': '200;w=soon', 'ratelimit-remaining': '5' }, undefined],
+  [{ 'ratelimit-limit': '200;w=', 'ratelimit-remaining': '5' }, undefined],
+  [{ 'ratelimit-limit': '200;w=0', 'ratelimit-remaining': '5' }, undefined],
   [{ 'ratelimit-limit': '100;w=21600' }, undefined],
   [{ 'ratelimit-remaining': '97;w=21600' }, undefined],
   [{ 'ratelimit-limit': 'many', 'ratelimit-remaining': '97' }, undefined],
@@ -83,9 +88,12 @@ describe('a limit of pulls', () => {
 
   it('is kept as the last answer that says one has it', async () => {
     const traffic = new Traffic();
-    const answers = ['9', '8', undefined].map((left) =>
-      answer(left === undefined ? {} : { 'ratelimit-limit': '10', 'ratelimit-remaining': left }),
-    );
+    const answers = [
+      { 'ratelimit-limit': '10;w=60', 'ratelimit-remaining': '9' },
+      { 'ratelimit-limit': '10;w=60', 'ratelimit-remaining': '8' },
+      { 'ratelimit-limit': '2000', 'ratelimit-remaining': '1999' }, // of requests
+      {},
+    ].map(answer);
     const send = withTraffic(
       traffic,
       silentLog(),
@@ -94,8 +102,8 @@ describe('a limit of pulls', () => {
     const request = { method: 'GET', url: new URL('https://r.test'), signal: NEVER } as const;
 
     equal(traffic.pullLimit, undefined);
-    for (let n = 0; n < 3; n += 1) await send(request);
+    for (let n = 0; n < 4; n += 1) await send(request);
 
-    deepEqual(traffic.pullLimit, { limit: 10, remaining: 8, windowSeconds: 0 });
+    deepEqual(traffic.pullLimit, { limit: 10, remaining: 8, windowSeconds: 60 });
   });
 });

@@ -1,10 +1,12 @@
 import { deepEqual, equal, ok, rejects } from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 
+import { silentLog } from '../../../src/base/log.ts';
 import type { Digest } from '../../../src/image/digest.ts';
 import { readManifest } from '../../../src/image/manifest.ts';
 import { OCI_INDEX } from '../../../src/image/media-types.ts';
 import type { Attachments } from '../../../src/image/source-and-sink.ts';
+import { Inventory } from '../../../src/registry/inventory.ts';
 import { Repository } from '../../../src/registry/repository.ts';
 import { clientOver, connectTo, NEVER, putInto, storedManifest } from '../../support/client.ts';
 import {
@@ -22,6 +24,7 @@ import {
   type RegistryOptions,
 } from '../../support/registry/registry.ts';
 import { putImage, repositoryOf } from '../../support/registry/store.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
 import { createWire } from '../../support/wire.ts';
 
 const SUBJECT = image();
@@ -423,5 +426,28 @@ describe('attaching nothing or much', () => {
       entriesOf(registry).map(({ digest }) => digest),
       [REPORT.root.digest],
     );
+  });
+});
+
+describe('attaching under a tag that a list knows', () => {
+  it('strikes the tag from the list', async () => {
+    const registry = await startWithTag(SBOM);
+    const before = repositoryOf(registry.store, 'a').tags.get(TAG) as Digest;
+    const client = connectTo(registry);
+    const inventory = new Inventory({
+      registry: registry.host,
+      async *pages() {
+        yield { tags: [TAG, 'other'].map((name) => ({ name, digest: before })) };
+      },
+      wanted: () => 10,
+      clock: new FakeClock(),
+      log: silentLog(),
+    });
+    const says = (tag: string): Promise<boolean> => inventory.says('a', tag, before, NEVER);
+    deepEqual([await says(TAG), await says('other')], [true, true]);
+
+    await attach(new Repository(client, 'a', inventory), known(REPORT), REPORT);
+
+    deepEqual([await says(TAG), await says('other')], [false, true]);
   });
 });

@@ -21,7 +21,7 @@ interface AzureOptions {
   readonly host?: string;
   /** Which tokens open which repository; all do unless given. */
   readonly lets?: (scopes: string, repository: string) => boolean;
-  /** What refuses a token; «too narrow» unless given. */
+  /** What refuses a token; «too narrow» unless given; empty: it does not say. */
   readonly because?: string;
   /** The answer of the token server; a token unless given. */
   readonly tokenFor?: (scopes: string) => WireAnswer | undefined;
@@ -64,7 +64,8 @@ async function azure(options: AzureOptions = {}): Promise<Azure> {
         : because;
     told.push(`${repository || url.pathname} ${error === undefined ? scopes : 'refused'}`);
     if (error === undefined) return json({ tags: ['1'], repositories: ['a'] });
-    const challenge = `${realm},scope="repository:${repository}:pull",error="${error}"`;
+    const reason = error === '' ? '' : `,error="${error}"`;
+    const challenge = `${realm},scope="repository:${repository}:pull"${reason}`;
     return { ...refusal(401, 'UNAUTHORIZED'), headers: { 'www-authenticate': challenge } };
   }
 
@@ -307,14 +308,21 @@ describe('a token for all that has expired', () => {
     deepEqual(told.slice(2), ['b refused', `token ${ALL}`, `b ${ALL}`, `c ${ALL}`]);
   });
 
-  it('at its first use is asked for again, as it was', async () => {
+  it('at its first use can not be told from one that is too narrow', async () => {
     const { tags, told, expired } = await azure();
     expired.add(`1|${ALL}`);
 
     await tags('a');
     await tags('b');
 
-    deepEqual(told, [`token ${ALL}`, 'a refused', `token ${ALL}`, `a ${ALL}`, `b ${ALL}`]);
+    deepEqual(told, [
+      `token ${ALL}`,
+      'a refused',
+      `token ${narrow('a')}`,
+      `a ${narrow('a')}`,
+      `token ${narrow('b')}`,
+      `b ${narrow('b')}`,
+    ]);
   });
 
   it('is asked for again once by eight at the same time', async () => {
@@ -326,5 +334,47 @@ describe('a token for all that has expired', () => {
 
     ok(count(told, /refused/) <= 8);
     equal(count(told, /^token/), 2);
+  });
+});
+
+describe('a registry that finds a token for all too narrow and does not say so', () => {
+  for (const because of ['', 'invalid_token', 'access_denied']) {
+    const shown = because === '' ? 'nothing' : because;
+
+    it(`is asked for one per repository from then on: it says ${shown}`, async () => {
+      const { tags, told } = await azure({ lets: isNarrow, because });
+
+      for (const name of ['a', 'b', 'a']) await tags(name);
+
+      deepEqual(told, [
+        `token ${ALL}`,
+        'a refused',
+        `token ${narrow('a')}`,
+        `a ${narrow('a')}`,
+        `token ${narrow('b')}`,
+        `b ${narrow('b')}`,
+        `a ${narrow('a')}`,
+      ]);
+    });
+
+    it(`lets eight at the same time in: it says ${shown}`, async () => {
+      const { tags, told } = await azure({ lets: isNarrow, because });
+
+      await tags(...EIGHT);
+
+      equal(count(told, /refused/), 8);
+      equal(count(told, /^token.*\*/), 1);
+    });
+  }
+
+  it('after one has let us in elsewhere, is asked with a new one of the same', async () => {
+    const lets = (scopes: string, name: string): boolean => name !== 'b' || isNarrow(scopes);
+    const { tags, told } = await azure({ lets, because: 'invalid_token' });
+    await tags('a');
+
+    await rejects(tags('b'), { code: 'UNAUTHORIZED' });
+    await tags('c');
+
+    deepEqual(told.slice(2), ['b refused', `token ${ALL}`, 'b refused', `c ${ALL}`]);
   });
 });

@@ -1,7 +1,12 @@
 import { deepEqual, equal } from 'node:assert/strict';
 import { describe, it } from 'node:test';
 
-import { AZURE_CLOUD_NAMES, azureCloudOf } from '../../../src/registry/azure-clouds.ts';
+import {
+  audiencesFor,
+  AZURE_CLOUD_NAMES,
+  azureCloudOf,
+  type AzureCloudName,
+} from '../../../src/registry/azure-clouds.ts';
 
 const REGISTRIES = 'https://containerregistry.azure.net';
 
@@ -11,7 +16,11 @@ describe('the cloud of a registry', () => {
     ['acme.azurecr.cn', 'china'],
     ['acme.azurecr.us', 'usgovernment'],
     ['acme.chinaeast2.geo.azurecr.cn', 'china'],
+    ['acme.azurecr.cn:443', 'china'],
+    ['acme.azurecr.us:8443', 'usgovernment'],
     ['images.example.com', 'public'],
+    ['azurecr.cn', 'public'],
+    ['acme.azurecr.cn.evil.test', 'public'],
     ['evil-azurecr.cn', 'public'],
     ['', 'public'],
   ] as const) {
@@ -37,4 +46,43 @@ describe('the cloud of a registry', () => {
       ],
     );
   });
+});
+
+describe('a token for the resource manager', () => {
+  const audiences = (registry: string, name?: AzureCloudName): readonly string[] =>
+    audiencesFor(registry, azureCloudOf(registry, name), name !== undefined);
+
+  for (const registry of [
+    'acme.azurecr.io',
+    'acme.azurecr.io:443',
+    'acme.westeurope.geo.azurecr.io',
+    'acme.azurecr.cn',
+    'acme.azurecr.cn:443',
+    'acme.azurecr.us',
+  ]) {
+    it(`may go to a host of Azure’s own: ${registry}`, () => {
+      const { audiences: all } = azureCloudOf(registry);
+
+      deepEqual(audiences(registry), all);
+      equal(all.length, 2);
+    });
+  }
+
+  for (const registry of [
+    'images.example.com',
+    'evil-azurecr.io',
+    'azurecr.io',
+    'acme.azurecr.io.evil.test',
+    'acme.azurecr.io.evil.test:443',
+    '127.0.0.1:5000',
+    '[::1]:5000',
+  ]) {
+    it(`goes to no other: ${registry}`, () => deepEqual(audiences(registry), [REGISTRIES]));
+
+    it(`goes there where the cloud was named: ${registry}`, () => {
+      for (const name of AZURE_CLOUD_NAMES) {
+        deepEqual(audiences(registry, name), azureCloudOf('', name).audiences);
+      }
+    });
+  }
 });

@@ -1,6 +1,6 @@
 /** Identities of a cloud among the other credentials, and credentials that expire while we run. */
 import { deepEqual, equal, rejects } from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 
@@ -66,7 +66,7 @@ function chain({ options = {}, env = NO_FILE, identity, clock, secrets }: Given)
 /** An identity that counts how often it is asked; each answer has a number. */
 function cloud(
   isChosen: boolean,
-  find: (times: number) => Credentials | Promise<Credentials> = (times) =>
+  find: (times: number) => Credentials | undefined | Promise<Credentials> = (times) =>
     identityToken(AZURE_TOKEN_USER, `token-${times}`, 'the cloud'),
 ): CloudIdentity & { readonly asked: () => number } {
   let asked = 0;
@@ -238,6 +238,139 @@ describe('an identity at its limits', () => {
 
     await rejects(tokenOf(chain({ identity, clock })), { code: 'UNAVAILABLE' });
     equal(identity.asked(), 1);
+  });
+});
+
+describe('an identity that can’t be asked again', () => {
+  const down = new RegistrySyncError('UNAVAILABLE', 'is down');
+
+  for (const isChosen of [true, false]) {
+    const which = isChosen ? 'that was chosen' : 'that was hinted at';
+
+    it(`keeps the token that lasts, and is tried again each minute: one ${which}`, async () => {
+      const clock = new FakeClock();
+      const identity = cloud(isChosen, (times) => {
+        if (times > 1 && times < 4) throw down;
+        return identityToken('', tokenFor(clock, 180 * MINUTE, { times }), 'the cloud');
+      });
+      const credentials = chain({ identity, clock });
+      const first = await tokenOf(credentials);
+
+      const found: [boolean, number][] = [];
+      for (const advance of [175 * MINUTE, 0, MINUTE - 1, 1, MINUTE - 1, 1]) {
+        clock.advance(advance);
+        const [token, other] = await Promise.all(
+          ['a', 'b'].map((name) => tokenOf(credentials, name)),
+        );
+        equal(other, token);
+        found.push([token === first, identity.asked()]);
+      }
+
+      deepEqual(found, [
+        [true, 2],
+        [true, 2],
+        [true, 2],
+        [true, 3],
+        [true, 3],
+        [false, 4],
+      ]);
+    });
+  }
+
+  it('fails once the token has expired, and not before', async () => {
+    const clock = new FakeClock();
+    const identity = cloud(true, (times) => {
+      if (times > 1) throw down;
+      return identityToken('', tokenFor(clock, 180 * MINUTE), 'the cloud');
+    });
+    const credentials = chain({ identity, clock });
+    const first = await tokenOf(credentials);
+
+    for (const advance of [176 * MINUTE, 2 * MINUTE, 2 * MINUTE - 1]) {
+      clock.advance(advance);
+      equal(await tokenOf(credentials), first);
+    }
+    clock.advance(MINUTE);
+    await rejects(tokenOf(credentials), (error) => error === down);
+  });
+});
+
+describe('an auth file that can’t be read at renewal', () => {
+  for (const [shown, break_] of [
+    ['is half written', (file: string) => writeFile(file, '{"auths": {"r.te')],
+    ['is empty', (file: string) => writeFile(file, '')],
+    ['is gone', (file: string) => rm(file)],
+    ['holds nothing', (file: string) => writeFile(file, '{}')],
+  ] as const) {
+    it(`as it ${shown} leaves the token that lasts, and is read again a minute later`, async () => {
+      const clock = new FakeClock();
+      const old = tokenFor(clock, 180 * MINUTE);
+      const renewed = tokenFor(clock, 400 * MINUTE);
+      const file = await authFile(old);
+      const credentials = chain({ clock, options: { authfile: file } });
+      const found = [await tokenOf(credentials)];
+      clock.advance(175 * MINUTE);
+      await break_(file);
+      found.push(await tokenOf(credentials), await tokenOf(credentials));
+      await authFile(renewed, file);
+
+      for (const advance of [MINUTE - 1, 1]) {
+        clock.advance(advance);
+        found.push(await tokenOf(credentials));
+      }
+
+      deepEqual(found, [old, old, old, old, renewed]);
+    });
+  }
+
+  it('as it is half written is what it was for a repository that is met then', async () => {
+    const clock = new FakeClock();
+    const old = tokenFor(clock, 180 * MINUTE);
+    const renewed = tokenFor(clock, 400 * MINUTE);
+    const file = await authFile(old);
+    const credentials = chain({ clock, options: { authfile: file } });
+    await tokenOf(credentials);
+    await writeFile(file, '{"auths"');
+    clock.advance(175 * MINUTE);
+
+    const found = [await tokenOf(credentials, 'b'), await tokenOf(credentials, 'c')];
+    await authFile(renewed, file);
+    clock.advance(MINUTE);
+    found.push(await tokenOf(credentials, 'b'), await tokenOf(credentials, 'd'));
+
+    deepEqual(found, [old, old, renewed, renewed]);
+  });
+
+  it('is an error once the token has expired', async () => {
+    const clock = new FakeClock();
+    const file = await authFile(tokenFor(clock, 180 * MINUTE));
+    const credentials = chain({ clock, options: { authfile: file } });
+    await tokenOf(credentials);
+    await writeFile(file, '{"auths"');
+    clock.advance(180 * MINUTE);
+
+    await rejects(tokenOf(credentials), { code: 'USAGE' });
+  });
+
+  it('is an error the first time', async () => {
+    const file = await authFile('x');
+    await writeFile(file, '{"auths"');
+
+    await rejects(tokenOf(chain({ options: { authfile: file } })), { code: 'USAGE' });
+  });
+});
+
+describe('an identity that there is none of', () => {
+  it('is nobody, and is asked once', async () => {
+    const clock = new FakeClock();
+    const identity = cloud(false, () => undefined);
+    const credentials = chain({ identity, clock });
+
+    const found = [await tokenOf(credentials), await tokenOf(credentials, 'b')];
+    clock.advance(600 * MINUTE);
+    found.push(await tokenOf(credentials));
+
+    deepEqual([found, identity.asked()], [['anonymous', 'anonymous', 'anonymous'], 1]);
   });
 });
 

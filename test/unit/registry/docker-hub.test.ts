@@ -75,6 +75,17 @@ const entry = (name: string, more: object = {}): object => ({
 });
 const PUSHED = '2024-02-02T00:00:00.000002Z';
 
+/** What says that each page has another behind it. */
+function endless(path: string, results: readonly object[]): () => WireAnswer {
+  let pages = 0;
+  return () => {
+    pages += 1;
+    const next = `https://hub.docker.com${path}?page=${pages}&page_size=100`;
+    return page(results, { next, count: 1 });
+  };
+}
+const UNENDED = { code: 'PROTOCOL', message: /the pages of the list do not advance$/ };
+
 /** Two pages of tags. */
 const twoPages = (path: string): WireAnswer | undefined => {
   const next = `https://hub.docker.com${TAGS}?page=2&page_size=100`;
@@ -142,6 +153,22 @@ describe('Docker Hub’s list of tags', () => {
   });
 });
 
+describe('a list of Docker Hub’s that has no end', () => {
+  it('as each page begins anew is a breach of the protocol', async () => {
+    const { catalog, api } = await hub({ api: endless(TAGS, [entry('1'), entry('2')]) });
+
+    await rejects(pagesOf(catalog, 'acme/web'), UNENDED);
+    equal(api().length, 2);
+  });
+
+  it('as a hundred pages have no tag is a breach of the protocol', async () => {
+    const { catalog, api } = await hub({ api: endless(TAGS, []) });
+
+    await rejects(pagesOf(catalog, 'acme/web'), UNENDED);
+    equal(api().length, 101);
+  });
+});
+
 describe('a crawl of Docker Hub', () => {
   it('takes names from the registry and digests from the API', async () => {
     const { catalog } = await hub({ api: twoPages, names: ['1', '2', 'new'] });
@@ -165,7 +192,6 @@ describe('a crawl of Docker Hub', () => {
   for (const [shown, answer] of [
     ['is down', { status: 503 }],
     ['refuses', refusal(403, 'DENIED')],
-    ['knows nothing of it', { status: 404 }],
     ['is no JSON', { status: 200, body: '<html>' }],
   ] as const) {
     it(`has names only, and a warning, when the API ${shown}`, async () => {
@@ -173,10 +199,19 @@ describe('a crawl of Docker Hub', () => {
 
       deepEqual(await collect(catalog.tags('acme/web', NEVER)), [{ name: '1' }, { name: '2' }]);
       equal(warned.length, 1);
-      ok(warned[0]?.startsWith('Docker Hub gives no digests in bulk'));
+      ok(warned[0]?.startsWith('no digests in bulk: each tag is asked for | Docker Hub'));
     });
   }
 
+  it('has names only, and no warning, when the API knows nothing of the repository', async () => {
+    const { catalog, warned } = await hub({ api: () => ({ status: 404 }) });
+
+    deepEqual(await collect(catalog.tags('acme/web', NEVER)), [{ name: '1' }, { name: '2' }]);
+    deepEqual(warned, []);
+  });
+});
+
+describe('a crawl of Docker Hub whose API breaks off', () => {
   it('keeps the digests that the API gave before it failed', async () => {
     const { catalog, warned } = await hub({
       api: (path) => (path.includes('page=2') ? { status: 503 } : twoPages(path)),
@@ -185,6 +220,16 @@ describe('a crawl of Docker Hub', () => {
     deepEqual(
       (await collect(catalog.tags('acme/web', NEVER))).map(({ digest }) => digest),
       [undefined, D],
+    );
+    equal(warned.length, 1);
+  });
+
+  it('keeps the digests of a list that has no end', async () => {
+    const { catalog, warned } = await hub({ api: endless(TAGS, [entry('1')]) });
+
+    deepEqual(
+      (await collect(catalog.tags('acme/web', NEVER))).map(({ digest }) => digest),
+      [D, undefined],
     );
     equal(warned.length, 1);
   });
@@ -230,6 +275,20 @@ describe('the repositories of Docker Hub', () => {
     deepEqual(requests, []);
   });
 
+  for (const [shown, results, count] of [
+    ['begins anew on each page', [{ name: 'web' }], 2],
+    ['has a hundred empty pages', [], 101],
+  ] as const) {
+    it(`are not listed by what ${shown}`, async () => {
+      const { catalog, api } = await hub({
+        api: endless('/v2/namespaces/acme/repositories', results),
+      });
+
+      await rejects(collect(catalog.repositories(NEVER, 'acme')), UNENDED);
+      equal(api().length, count);
+    });
+  }
+
   it('that are denied are a failure', async () => {
     const { catalog } = await hub({ api: () => refusal(403, 'DENIED') });
 
@@ -241,7 +300,7 @@ describe('the repositories of Docker Hub', () => {
 });
 
 /** What a host was shown, without repetition. */
-const shown = (requests: readonly WireRequest[], host: string): (string | undefined)[] => [
+const shownTo = (requests: readonly WireRequest[], host: string): (string | undefined)[] => [
   ...new Set(
     requests
       .filter(({ url, method }) => url.host === host && method === 'GET')
@@ -265,8 +324,8 @@ describe('the login at Docker Hub’s API', () => {
         ],
       ],
     );
-    deepEqual(shown(requests, 'hub.docker.com'), ['Bearer api-token']);
-    deepEqual(shown(requests, 'registry-1.docker.io'), ['Bearer registry-token']);
+    deepEqual(shownTo(requests, 'hub.docker.com'), ['Bearer api-token']);
+    deepEqual(shownTo(requests, 'registry-1.docker.io'), ['Bearer registry-token']);
     ok(hidden.includes('api-token'));
   });
 
@@ -283,7 +342,7 @@ describe('the login at Docker Hub’s API', () => {
 
       await pagesOf(catalog, 'acme/web');
 
-      deepEqual(shown(requests, 'hub.docker.com'), [undefined]);
+      deepEqual(shownTo(requests, 'hub.docker.com'), [undefined]);
       equal(
         requests.some(({ method }) => method === 'POST'),
         false,
@@ -301,12 +360,12 @@ describe('a login at Docker Hub’s API', () => {
 
     for (let n = 0; n < 2; n += 1) equal((await pagesOf(catalog, 'acme/web')).length, 2);
 
-    deepEqual(shown(requests, 'hub.docker.com'), [undefined]);
+    deepEqual(shownTo(requests, 'hub.docker.com'), [undefined]);
     deepEqual(warned, ["Docker Hub's API refuses the login | 401"]);
     equal(requests.filter(({ method }) => method === 'POST').length, 1);
   });
 
-  it('is sent once, by many at the same time too, until its token expires', async () => {
+  it('is sent once, by many at the same time too, until a minute before its token expires', async () => {
     const known = await hub({
       credentials: ROOT,
       api: (path) => {
@@ -318,7 +377,7 @@ describe('a login at Docker Hub’s API', () => {
     const logins = (): number => requests.filter(({ method }) => method === 'POST').length;
 
     const counts: number[] = [];
-    for (const advance of [0, 3_599_999, 1]) {
+    for (const advance of [0, 3_539_999, 1]) {
       clock.advance(advance);
       await Promise.all(Array.from({ length: 4 }, () => pagesOf(catalog, 'acme/web')));
       counts.push(logins());
@@ -333,5 +392,85 @@ describe('a login at Docker Hub’s API', () => {
     for (const name of ['web', 'db', 'api']) await pagesOf(catalog, `acme/${name}`);
 
     equal(requests.filter(({ method }) => method === 'POST').length, 1);
+  });
+});
+
+/** A Docker Hub whose logins give one token after the other, and which refuses some. */
+async function loginsAt({
+  lifeMs = 3_600_000,
+  refuses = () => false,
+}: {
+  readonly lifeMs?: number;
+  readonly refuses?: (token: string | undefined) => boolean;
+}) {
+  let logins = 0;
+  const known: Awaited<ReturnType<typeof hub>> = await hub({
+    credentials: ROOT,
+    api: (path, { headers }) => {
+      if (path === '/v2/auth/token') {
+        logins += 1;
+        const exp = Math.round((known.clock.now() + lifeMs) / 1000);
+        return json({ access_token: jwt({ exp, logins }) });
+      }
+      return refuses(headers.authorization) ? refusal(401, 'UNAUTHORIZED') : twoPages(path);
+    },
+  });
+  return { ...known, logins: () => logins };
+}
+
+describe('a token of Docker Hub’s API', () => {
+  for (const [shown, lifeMs] of [
+    ['has expired by our clock, which is ahead', -60_000],
+    ['expires in half a minute', 30_000],
+    ['expires in two minutes', 119_000],
+  ] as const) {
+    it(`that ${shown} is used for a minute`, async () => {
+      const { catalog, clock, logins } = await loginsAt({ lifeMs });
+
+      const counts: number[] = [];
+      for (const advance of [0, 1, 59_998, 1]) {
+        clock.advance(advance);
+        for (let n = 0; n < 3; n += 1) await pagesOf(catalog, 'acme/web');
+        counts.push(logins());
+      }
+
+      deepEqual(counts, [1, 1, 1, 2]);
+    });
+  }
+
+  it('that is refused is renewed, and the page asked for again', async () => {
+    const revoked = new Set<string | undefined>();
+    const { catalog, logins, requests, warned } = await loginsAt({
+      refuses: (token) => revoked.has(token),
+    });
+    await pagesOf(catalog, 'acme/web');
+    for (const token of shownTo(requests, 'hub.docker.com')) revoked.add(token);
+
+    for (let n = 0; n < 3; n += 1) equal((await pagesOf(catalog, 'acme/web')).length, 2);
+
+    equal(logins(), 2);
+    deepEqual(warned, []);
+  });
+
+  it('that is refused is renewed once for many at the same time', async () => {
+    const revoked = new Set<string | undefined>();
+    const { catalog, logins, requests } = await loginsAt({
+      refuses: (token) => revoked.has(token),
+    });
+    await pagesOf(catalog, 'acme/web');
+    for (const token of shownTo(requests, 'hub.docker.com')) revoked.add(token);
+
+    await Promise.all(Array.from({ length: 4 }, () => pagesOf(catalog, 'acme/web')));
+
+    equal(logins(), 2);
+  });
+
+  it('that is refused as its successor is fails the list', async () => {
+    const { catalog, logins, api } = await loginsAt({ refuses: () => true });
+
+    await rejects(pagesOf(catalog, 'acme/web'), { code: 'UNAUTHORIZED' });
+
+    equal(logins(), 2);
+    equal(api().filter((line) => line.startsWith('GET')).length, 2);
   });
 });

@@ -1,6 +1,7 @@
-import { deepEqual, equal, rejects } from 'node:assert/strict';
+import { deepEqual, equal, ok, rejects } from 'node:assert/strict';
 import { describe, it } from 'node:test';
 
+import { RegistrySyncError } from '../../../src/base/errors.ts';
 import { digestOf } from '../../../src/image/digest.ts';
 import type { Catalog, TagInfo } from '../../../src/registry/catalog.ts';
 import { googleCatalog } from '../../../src/registry/google.ts';
@@ -186,5 +187,108 @@ describe('the repositories of a namespace at Google’s', () => {
     const paths = await withCatalog({ ...LISTS, ...denied });
 
     deepEqual(paths, ['acme/web', 'acme/team/x']); // whose tags can't be read is found out by who wants them
+  });
+});
+
+/** A tree whose every repository has these children, and no end. */
+async function endless(...child: unknown[]): Promise<KnownClient & { catalog: Catalog }> {
+  const known = await knownClient('eu.gcr.io', ({ url }) =>
+    url.pathname === '/v2/' ? undefined : json({ ...LIST, child }),
+  );
+  return { ...known, catalog: googleCatalog(known.client) };
+}
+
+describe('children at Google’s', () => {
+  it('that go on for ever are an error', async () => {
+    const { catalog, requests } = await endless('a');
+
+    await rejects(collect(catalog.repositories(NEVER, 'acme')), {
+      code: 'PROTOCOL',
+      message: /repositories are nested deeper than 12 levels/,
+    });
+    equal(requests.length, 12);
+  });
+
+  for (const child of ['..', 'x/../..', 'A', '?n=1', '%2e%2e', '', ' ', '-']) {
+    it(`whose names are no part of a path are not asked for: ${JSON.stringify(child)}`, async () => {
+      const { catalog, requests } = await endless(child);
+
+      deepEqual(await collect(catalog.repositories(NEVER, 'acme')), ['acme']);
+      equal(requests.length, 1);
+    });
+  }
+
+  for (const [shown, answer] of [
+    ['denied', refusal(403, 'DENIED')],
+    ['denied without a login', refusal(401, 'UNAUTHORIZED')],
+    ['gone', refusal(404, 'NAME_UNKNOWN')],
+  ] as const) {
+    it(`that are ${shown} keep none of the others from being told`, async () => {
+      const { catalog } = await google({
+        acme: { child: ['a', 'secret', 'z'] },
+        'acme/a': LIST,
+        'acme/secret': answer,
+        'acme/z': LIST,
+      });
+
+      deepEqual(await collect(catalog.repositories(NEVER, 'acme')), [
+        'acme/a',
+        'acme/secret',
+        'acme/z',
+      ]);
+      await rejects(collect(catalog.tags('acme/secret', NEVER)), RegistrySyncError);
+    });
+  }
+
+  it('that can’t be read now end the list', async () => {
+    const { catalog } = await google({
+      acme: { child: ['a', 'b'] },
+      'acme/a': { status: 503 },
+      'acme/b': LIST,
+    });
+
+    await rejects(collect(catalog.repositories(NEVER, 'acme')), { code: 'UNAVAILABLE' });
+  });
+
+  it('that the catalog names too are read once', async () => {
+    const { catalog, requests } = await google({
+      '': { repositories: ['p/a', 'p/a/b', 'p/a/b/c', 'p/a'] },
+      'p/a': { ...LIST, child: ['b'] },
+      'p/a/b': { ...LIST, child: ['c'] },
+      'p/a/b/c': LIST,
+    });
+
+    deepEqual(await collect(catalog.repositories(NEVER)), ['p/a', 'p/a/b', 'p/a/b/c']);
+    equal(asked(requests).filter((line) => line.endsWith('/tags/list')).length, 3);
+  });
+});
+
+describe('what is kept of Google’s lists', () => {
+  const tags = (count: number): { tags: string[] } => ({
+    tags: Array.from({ length: count }, (_, n) => `v${n}`),
+  });
+  const readAgain = async (lists: Lists): Promise<string[]> => {
+    const { catalog, requests } = await google(lists);
+    const paths = await collect(catalog.repositories(NEVER, 'acme'));
+    const before = requests.length;
+    for (const path of paths) await collect(catalog.tags(path, NEVER));
+    return asked(requests.slice(before));
+  };
+
+  it('is all of many small ones', async () => {
+    const names = Array.from({ length: 100 }, (_, n) => `r${n}`);
+    const lists = Object.fromEntries(names.map((name) => [`acme/${name}`, LIST]));
+
+    deepEqual(await readAgain({ ...lists, acme: { child: names } }), []);
+  });
+
+  it('is no more than a hundred thousand tags: the oldest are read again', async () => {
+    const lists = { acme: { child: ['a', 'b'] }, 'acme/a': tags(60_000), 'acme/b': tags(60_000) };
+
+    deepEqual(await readAgain(lists), ['GET /v2/acme/a/tags/list']);
+  });
+
+  it('is nothing of what has more', async () => {
+    deepEqual(await readAgain({ acme: tags(100_000) }), ['GET /v2/acme/tags/list']);
   });
 });

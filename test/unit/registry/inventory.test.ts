@@ -144,6 +144,33 @@ describe('an inventory', () => {
   });
 });
 
+describe('an inventory that has no room for all lists', () => {
+  it('reads each of them once, however rows go to and fro', async () => {
+    const { says, read } = await stock({ pages: [{ tags: many(60_000) }] });
+
+    const said: boolean[] = [];
+    for (const repository of ['a', 'b', 'a', 'b', 'a']) {
+      said.push(await says('1', OTHER, repository));
+      await turn();
+    }
+
+    deepEqual(said, [true, true, false, true, false]);
+    deepEqual(read, ['a 1', 'b 1']);
+  });
+
+  it('keeps what is as long as a list may be', async () => {
+    const pages = paged(many(100_500), 1000);
+    const { says, read } = await stock({ pages, wanted: 100_500 });
+
+    for (const tag of ['1', '2', '89999', '90000', '3']) {
+      equal(await says(tag, OTHER), tag !== '90000');
+      await turn();
+    }
+
+    equal(read.length, 90);
+  });
+});
+
 describe('what is not worth a list', () => {
   it('is a repository of which fewer than four tags are wanted', async () => {
     const { says, read } = await stock({ wanted: 3 });
@@ -198,6 +225,14 @@ describe('what is not worth a list', () => {
       equal(read.length, pages);
     });
   }
+
+  it('is what comes after as many as it said to have', async () => {
+    const { says, read } = await stock({ pages: paged(tags(100), 10, 20), wanted: 50 });
+
+    await says('1');
+
+    equal(read.length, 2);
+  });
 
   it('is what comes after an empty page that promises more', async () => {
     const { says, read } = await stock({
@@ -265,9 +300,30 @@ describe('what we have written', () => {
   });
 });
 
-describe('a list that fails', () => {
-  const down = new RegistrySyncError('UNAVAILABLE', 'is down');
+const DOWN = new RegistrySyncError('UNAVAILABLE', 'is down');
 
+describe('a list that is broken off', () => {
+  it('by a mistake of ours is not passed over', async () => {
+    const { says } = await stock({ pages: [new TypeError('a bug')] });
+
+    await rejects(says('1'), TypeError);
+  });
+
+  it('as the run was stopped is no answer', async () => {
+    const { wait, open } = gate();
+    const { inventory, warned } = await stock({ before: wait, pages: [DOWN] });
+    const stop = new AbortController();
+    const said = inventory.says('a', '1', digestFor('1'), stop.signal);
+
+    stop.abort();
+    open();
+
+    await rejects(said, { code: 'CANCELLED' });
+    deepEqual(warned, []);
+  });
+});
+
+describe('a list that fails', () => {
   const denied = new RegistrySyncError('UNAUTHORIZED', 'is denied');
 
   it('says nothing of any tag, is not read again, and is warned of once per registry', async () => {
@@ -282,7 +338,7 @@ describe('a list that fails', () => {
     deepEqual(warned, ['is denied']);
   });
 
-  for (const code of ['UNAVAILABLE', 'RATE_LIMITED', 'PROTOCOL'] as const) {
+  for (const code of ['UNAVAILABLE', 'RATE_LIMITED'] as const) {
     it(`is the last one that is read where it says that lists can't be had: ${code}`, async () => {
       const { says, read, warned } = await stock({
         pages: [new RegistrySyncError(code, 'is down')],
@@ -291,6 +347,27 @@ describe('a list that fails', () => {
       const said = [await says('1'), await says('1', digestFor('1'), 'b')];
 
       deepEqual([said, read, warned], [[false, false], ['a 1'], ['is down']]);
+    });
+  }
+
+  for (const code of ['PROTOCOL', 'UNAUTHORIZED', 'REJECTED'] as const) {
+    it(`keeps no other list from being read where it is this one alone: ${code}`, async () => {
+      const { says, read, warned } = await stock({
+        pages: [{ tags: tags(2) }, new RegistrySyncError(code, 'is too long')],
+      });
+
+      const said = [await says('1'), await says('1', digestFor('1'), 'b')];
+      await turn();
+      said.push(await says('2'));
+
+      deepEqual(
+        [said, read],
+        [
+          [true, true, false],
+          ['a 1', 'a 2', 'b 1', 'b 2'],
+        ],
+      );
+      deepEqual(warned, ['is too long']);
     });
   }
 
@@ -304,25 +381,6 @@ describe('a list that fails', () => {
     const { says, warned } = await stock({ pages: [new RegistrySyncError('NOT_FOUND', 'none')] });
 
     equal(await says('1'), false);
-    deepEqual(warned, []);
-  });
-
-  it('by a mistake of ours is not passed over', async () => {
-    const { says } = await stock({ pages: [new TypeError('a bug')] });
-
-    await rejects(says('1'), TypeError);
-  });
-
-  it('as the run was stopped is no answer', async () => {
-    const { wait, open } = gate();
-    const { inventory, warned } = await stock({ before: wait, pages: [down] });
-    const stop = new AbortController();
-    const said = inventory.says('a', '1', digestFor('1'), stop.signal);
-
-    stop.abort();
-    open();
-
-    await rejects(said, { code: 'CANCELLED' });
     deepEqual(warned, []);
   });
 });

@@ -48,6 +48,22 @@ async function errorOf(response: HttpResponse): Promise<RegistrySyncError> {
   throw new Error('nothing was thrown');
 }
 
+function retrying(...answers: HttpResponse[]) {
+  const clock = new FakeClock();
+  let sent = 0;
+  const send = withRetry({
+    policy: { times: 3, firstDelayMs: 100, maxDelayMs: 400, maxRetryAfterMs: 60_000 },
+    clock,
+    pause: new HostPause(clock),
+    log: silentLog(),
+    inspect: checkPullLimit,
+  })(async () => {
+    sent += 1;
+    return answers.shift() as HttpResponse;
+  });
+  return { get: () => send(GET), clock, count: () => sent };
+}
+
 describe('a 429', () => {
   for (const message of SPENT) {
     it(`means that no pulls are left: ${message.slice(0, 50)}`, async () => {
@@ -108,22 +124,42 @@ describe('a 429', () => {
   }
 });
 
-describe('withRetry', () => {
-  function retrying(...answers: HttpResponse[]) {
-    const clock = new FakeClock();
-    let sent = 0;
-    const send = withRetry({
-      policy: { times: 3, firstDelayMs: 100, maxDelayMs: 400, maxRetryAfterMs: 60_000 },
-      clock,
-      pause: new HostPause(clock),
-      log: silentLog(),
-      inspect: checkPullLimit,
-    })(async () => {
-      sent += 1;
-      return answers.shift() as HttpResponse;
+describe('a 429 whose body can’t be read', () => {
+  const headers = { 'content-type': 'application/json' };
+
+  for (const [shown, body] of [
+    ['is too long', () => Readable.from([Buffer.alloc(64 * 1024 + 1, 'pull rate limit ')])],
+    ['never ends', () => Readable.from(endlessly(Buffer.alloc(16 * 1024, 'x')))],
+    ['is cut short', () => Readable.from(cutShort(Buffer.from('{"errors":[{"code":')))],
+  ] as const) {
+    it(`as it ${shown} passes as any other`, async () => {
+      const response = await checkPullLimit(GET, { status: 429, headers, body: body() });
+
+      equal(response.status, 429);
+      deepEqual(Buffer.from(await readBody(response, 1000, 'x')).length, 0);
     });
-    return { get: () => send(GET), clock, count: () => sent };
+
+    it(`as it ${shown} is repeated as any other`, async () => {
+      const { get, count } = retrying(
+        { status: 429, headers, body: body() },
+        { status: 200, headers: {}, body: Readable.from([]) },
+      );
+
+      deepEqual([(await get()).status, count()], [200, 2]);
+    });
   }
+});
+
+function* endlessly(chunk: Buffer): Generator<Buffer, void, void> {
+  for (;;) yield chunk;
+}
+
+async function* cutShort(chunk: Buffer): AsyncGenerator<Buffer, void, void> {
+  yield chunk;
+  throw new Error('the connection broke');
+}
+
+describe('withRetry', () => {
   const busy = (): HttpResponse =>
     refused({ type: 'application/json', text: '{"errors":[{"code":"TOOMANYREQUESTS"}]}' });
 

@@ -124,6 +124,7 @@ describe('createMapping', () => {
 });
 
 describe('names at a registry that takes so many parts', () => {
+  const ONE = { ...ROW, namespace: '', repository: 'redis' };
   const hub = { target: 'docker.io', targetProfile: profileOf('docker.io') };
   const quay = { target: 'quay.io', targetProfile: profileOf('quay.io') };
   const plain = { target: 't.test', targetProfile: profileOf('t.test') };
@@ -131,6 +132,8 @@ describe('names at a registry that takes so many parts', () => {
   for (const [settings, row, expected] of [
     [{ ...hub, targetPath: 'two-components' }, ROW, 'docker.io/acme/team-web:1.0'],
     [{ ...hub, targetPath: 'last', targetNamespace: 'mirror' }, ROW, 'docker.io/mirror/web:1.0'],
+    [hub, { ...ROW, namespace: 'library', repository: 'redis' }, 'docker.io/library/redis:1.0'],
+    [{ ...hub, targetNamespace: 'mirror' }, ONE, 'docker.io/mirror/redis:1.0'],
     [quay, ROW, 'quay.io/acme/team/web:1.0'],
     [{ ...quay, targetPath: 'last' }, ROW, 'quay.io/acme/web:1.0'],
     [{ ...plain, targetPath: '{name}' }, ROW, 't.test/web:1.0'],
@@ -155,6 +158,27 @@ describe('names at a registry that takes so many parts', () => {
   ] as const) {
     it(`may not have others: ${message.slice(40, 90)}`, () => {
       throws(() => mapping(settings)(), { code: 'USAGE', message });
+    });
+  }
+
+  for (const [settings, row] of [
+    [hub, ONE],
+    [
+      { ...hub, targetNamespace: '' },
+      { ...ROW, repository: 'redis' },
+    ],
+    [
+      { ...hub, targetPath: '{name}' },
+      { ...ROW, repository: 'redis' },
+    ],
+  ] as const) {
+    it(`may not be Docker’s own images without saying so: ${JSON.stringify(settings).slice(23, 60)}`, () => {
+      const name = [row.namespace, row.repository].filter(Boolean).join('/');
+
+      throws(() => mapping(settings)(row), {
+        code: 'USAGE',
+        message: `line 7: ${name} would become docker.io/redis, but names at Docker Hub have exactly 2 parts: give --target-namespace`,
+      });
     });
   }
 });

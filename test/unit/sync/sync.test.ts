@@ -15,6 +15,7 @@ import { syncTags, type SyncSettings, type TagOutcome } from '../../../src/sync/
 import { collect } from '../../support/collect.ts';
 import { image, index } from '../../support/images.ts';
 
+const AMD64 = parsePlatform('linux/amd64');
 const digestFor = (text: string): Digest => digestOf(Buffer.from(text));
 
 /** Registries that only know digests: by reference. Notes which images are open and what was asked. */
@@ -22,6 +23,7 @@ class FakeRegistries {
   readonly held = new Map<string, Digest>();
   readonly manifests = new Map<string, Uint8Array>();
   readonly asked: string[] = [];
+  readonly hoped: (Digest | undefined)[] = [];
   open = 0;
 
   image(reference: Reference): Image {
@@ -31,8 +33,9 @@ class FakeRegistries {
     this.open += 1;
     return {
       name,
-      head: async () => {
+      head: async (_, hoped?: Digest) => {
         this.asked.push(name);
+        this.hoped.push(hoped);
         if (name.includes('/broken')) throw new RegistrySyncError('UNAVAILABLE', 'is down');
         const found = this.held.get(name);
         return found && { mediaType: 'x', digest: found, size: 1 };
@@ -324,6 +327,20 @@ describe('a dry run', () => {
       ['source s/web:1: not found', 'target t/broken:1: is down'],
     );
   });
+
+  for (const [shown, selection, hoped] of [
+    ['the digest', ALL, digestFor('a')],
+    ['nothing where a part is selected', { kind: 'platforms', platforms: [AMD64] }, undefined],
+  ] as const) {
+    it(`hopes for ${shown} at the target`, async () => {
+      const registries = new FakeRegistries();
+      const settings = settingsFor(registries, { dryRun: true, selection });
+
+      await collect(syncTags(stream([row('1', digestFor('a'))]), settings));
+
+      deepEqual(registries.hoped, [hoped]);
+    });
+  }
 
   it('knows an index of which some platforms were selected', async () => {
     const whole = index([

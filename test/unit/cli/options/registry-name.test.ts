@@ -1,4 +1,4 @@
-import { deepEqual, equal, throws } from 'node:assert/strict';
+import { deepEqual, equal, ok, throws } from 'node:assert/strict';
 import { describe, it } from 'node:test';
 
 import { CRAWL_OPTIONS } from '../../../../src/cli/commands/crawl-options.ts';
@@ -96,6 +96,12 @@ describe('what can be said of a registry', () => {
 
   it('is in which cloud it is', () => {
     deepEqual([...AZURE_CLOUD.choices], ['public', 'china', 'usgovernment']);
+  });
+
+  it('is told by the help, choice by choice', () => {
+    for (const { describe: said, choices } of [REGISTRY_KIND, AZURE_CLOUD]) {
+      ok(said.endsWith(`: ${choices.join(', ')}`), said);
+    }
   });
 
   it('can be said to every command, of each side that it has', () => {
