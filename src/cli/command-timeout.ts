@@ -2,7 +2,7 @@
 import { RegistrySyncError } from '../base/errors.ts';
 import { LinkedAbort } from '../base/linked-abort.ts';
 import type { Shutdown } from './command.ts';
-import { readDuration } from './go-duration.ts';
+import { readDuration } from './options/duration.ts';
 
 /** setTimeout knows no longer wait: 24 days. Milliseconds. */
 const MAX_MS = 2 ** 31 - 1;

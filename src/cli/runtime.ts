@@ -29,7 +29,7 @@ import { RegistryRules } from '../registry/registry-rules.ts';
 import { Repository } from '../registry/repository.ts';
 import { azureIdentity } from './azure-identity.ts';
 import type { Io, RunIo } from './command.ts';
-import { readDuration } from './go-duration.ts';
+import { readDuration } from './options/duration.ts';
 import type { Access } from './options/access.ts';
 import { Screen } from './screen.ts';
 

@@ -5,7 +5,7 @@ import { parsePlatform } from '../../image/platform.ts';
 import type { ManifestForm } from '../../image/source-and-sink.ts';
 import type { Transport } from '../../store/location.ts';
 import type { Values } from '../command.ts';
-import { readSystem } from '../options/platform.ts';
+import { readMachine } from '../options/machine.ts';
 import type { COPY_OPTIONS } from './copy-options.ts';
 
 export type CopyValues = Values<typeof COPY_OPTIONS>;
@@ -36,7 +36,7 @@ function readChoice(values: CopyValues): Choice {
   }
   if (values.all || which === 'all') return { kind: 'all' };
   if (which === undefined || which === 'system') {
-    return { kind: 'system', platform: readSystem(values) };
+    return { kind: 'system', platform: readMachine(values) };
   }
   if (which === 'index-only') return { kind: 'index-only' };
   if (!which.includes('/')) {

@@ -14,6 +14,7 @@ import { EXIT } from '../exit-code.ts';
 import { Images } from '../open-image.ts';
 import { readAccess } from '../options/access.ts';
 import { readStore } from '../options/image-access.ts';
+import { checkPolicy } from '../policy.ts';
 import { openRoot } from '../root-of.ts';
 import { createRuntime, type Runtime } from '../runtime.ts';
 import { temporaryDirectory } from '../temporary-directory.ts';
@@ -65,6 +66,7 @@ async function copyImage(job: Job, io: RunIo): Promise<Digest> {
   const { values, destination, shape, say } = job;
   const { signal } = io.shutdown;
   const runtime = await createRuntime({ ...values, quiet: true }, io);
+  await checkPolicy(job.source, values, io.env);
   warnOfNoEffect(values, destination, runtime);
   const { sinks, sources } = openBoth(job, runtime);
   await using sink = await sinks.sink(destination, signal);
@@ -75,6 +77,7 @@ async function copyImage(job: Job, io: RunIo): Promise<Digest> {
     ...shape,
     choice: isList ? shape.choice : { kind: 'all' },
     limits: sink.limits,
+    name: nameAt(destination),
     tmpdir: temporaryDirectory(values.tmpdir, io.env),
   };
   const source = await shaped(image.source, wanted, signal);
@@ -164,6 +167,13 @@ function openBoth(
     other: sinks,
   });
   return { sinks, sources };
+}
+
+/** Schema 1 says where it is. */
+function nameAt(destination: Location): Shape['name'] {
+  if (destination.transport !== 'docker') return undefined;
+  const { path, tag = 'latest' } = destination.reference;
+  return { path, tag };
 }
 
 /** The same sink, telling what comes to it in the words that skopeo's users know. */

@@ -1,6 +1,8 @@
 /** Runs `inspect`. */
-import { isError, RegistrySyncError } from '../../base/errors.ts';
+import { isError, RegistrySyncError, withName } from '../../base/errors.ts';
+import { instanceFor } from '../../copy/select.ts';
 import type { Descriptor } from '../../image/descriptor.ts';
+import type { Digest } from '../../image/digest.ts';
 import type { StoredManifest } from '../../image/manifest.ts';
 import { OCI_MANIFEST } from '../../image/media-types.ts';
 import type { ImageSource } from '../../image/source-and-sink.ts';
@@ -10,11 +12,10 @@ import { EXIT } from '../exit-code.ts';
 import { isJsonFormat, renderTemplate } from '../go-template.ts';
 import { goJson, type GoValue } from '../go-value.ts';
 import { configDocument, inspection, readConfig } from '../inspection.ts';
-import { instanceFor } from '../instance.ts';
 import { Images } from '../open-image.ts';
 import { readAccess } from '../options/access.ts';
 import { readStore } from '../options/image-access.ts';
-import { readSystem } from '../options/platform.ts';
+import { readMachine } from '../options/machine.ts';
 import { openRoot } from '../root-of.ts';
 import { createRuntime, type Runtime } from '../runtime.ts';
 import type { INSPECT_OPTIONS } from './inspect-options.ts';
@@ -82,8 +83,16 @@ async function imageOf(
   signal: AbortSignal,
 ): Promise<StoredManifest> {
   if (root.manifest.kind !== 'index') return root;
-  const { digest } = instanceFor(root, readSystem(values), source.name);
-  return source.manifest(digest, signal);
+  const { manifests } = root.manifest;
+  return source.manifest(chosenFrom(manifests, values, source.name), signal);
+}
+
+function chosenFrom(manifests: readonly Descriptor[], values: InspectValues, name: string): Digest {
+  try {
+    return instanceFor(manifests, readMachine(values)).digest;
+  } catch (error) {
+    throw withName(error, name);
+  }
 }
 
 /** What is in an artifact's place of a config says nothing of layers and platforms. */

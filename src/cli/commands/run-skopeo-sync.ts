@@ -20,6 +20,7 @@ import { EXIT } from '../exit-code.ts';
 import { Images } from '../open-image.ts';
 import { readAccess, type Access } from '../options/access.ts';
 import { readDuration } from '../options/duration.ts';
+import { checkPolicy } from '../policy.ts';
 import { createRuntime, type Runtime } from '../runtime.ts';
 import type { SyncValues } from './run-sync.ts';
 import { readSyncRequest, type SyncRequest } from './skopeo-sync-request.ts';
@@ -205,6 +206,7 @@ function copierOf({
     tmpdir: values.tmpdir ?? (runtime.env.TMPDIR || tmpdir()),
   };
   return async ({ source: from, destination: to, group }, signal) => {
+    await checkPolicy(from, values, runtime.env);
     await using source = await group.opened.source(from, signal);
     await using sink = await target.sink(to, signal);
     const untagged = to.transport === 'docker' && to.reference.tag === undefined;

@@ -11,6 +11,8 @@ const ARCHITECTURES: Readonly<Record<string, string>> = {
   loong64: 'loong64',
 };
 
+const SYSTEMS: Readonly<Record<string, string>> = { win32: 'windows', sunos: 'solaris' };
+
 export interface MachineOptions {
   readonly 'override-os': string | undefined;
   readonly 'override-arch': string | undefined;
@@ -22,7 +24,7 @@ export function readMachine(
   options: MachineOptions,
   { platform, arch }: Pick<NodeJS.Process, 'platform' | 'arch'> = process,
 ): Platform {
-  const os = options['override-os'] ?? (platform === 'win32' ? 'windows' : platform);
+  const os = options['override-os'] ?? SYSTEMS[platform] ?? platform;
   const architecture = options['override-arch'] ?? ARCHITECTURES[arch] ?? arch;
   const variant = options['override-variant'];
   return variant === undefined ? { os, architecture } : { os, architecture, variant };

@@ -7,7 +7,7 @@ import {
   type CopyValues,
   type WantedShape,
 } from '../../../../src/cli/commands/copy-shape.ts';
-import { readSystem } from '../../../../src/cli/options/platform.ts';
+import { readMachine } from '../../../../src/cli/options/machine.ts';
 import { parseCommandLine } from '../../../../src/cli/parse.ts';
 import type { Transport } from '../../../../src/store/location.ts';
 
@@ -21,7 +21,7 @@ async function shape(words: string, to: Transport = 'docker'): Promise<WantedSha
   return readShape(await values(words), to);
 }
 
-const SYSTEM = readSystem({
+const SYSTEM = readMachine({
   'override-os': undefined,
   'override-arch': undefined,
   'override-variant': undefined,
