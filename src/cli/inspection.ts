@@ -6,7 +6,7 @@
 import { RegistrySyncError } from '../base/errors.ts';
 import { isObject, type Descriptor, type JsonObject } from '../image/descriptor.ts';
 import type { StoredManifest } from '../image/manifest.ts';
-import { DOCKER_MANIFEST } from '../image/media-types.ts';
+import { DOCKER_MANIFEST, kindOfMediaType } from '../image/media-types.ts';
 import { GoNil, GoStruct, GoTime, type GoField, type GoValue } from './go-value.ts';
 
 export interface Inspected {
@@ -37,7 +37,7 @@ export function inspection({ name, digest, tags, image, config }: Inspected): Go
   const created = isDocker ? (config.created ?? '0001-01-01T00:00:00Z') : config.created;
   return new GoStruct([
     { name: 'Name', omitEmpty: true, value: name ?? '' },
-    { name: 'Tag', omitEmpty: true, value: '' },
+    { name: 'Tag', omitEmpty: true, value: tagIn(image) },
     { name: 'Digest', value: digest },
     { name: 'RepoTags', value: tags },
     { name: 'Created', value: timeOf(created) },
@@ -49,6 +49,12 @@ export function inspection({ name, digest, tags, image, config }: Inspected): Go
     { name: 'LayersData', value: layers.map(layerData) },
     { name: 'Env', value: listOf(inner.Env) },
   ]);
+}
+
+/** Docker's schema 1 says under which tag it was pushed. */
+function tagIn({ descriptor, bytes }: StoredManifest): string {
+  if (kindOfMediaType(descriptor.mediaType) !== 'schema1') return '';
+  return textOf((JSON.parse(Buffer.from(bytes).toString('utf8')) as JsonObject).tag);
 }
 
 function layerData({ mediaType, digest, size, annotations }: Descriptor): GoStruct {

@@ -16,6 +16,7 @@ import {
 } from '../base/errors.ts';
 import { onAbort } from '../base/on-abort.ts';
 import type { Descriptor } from '../image/descriptor.ts';
+import { UNKNOWN_SIZE } from '../image/schema1.ts';
 import { SMALL_BLOB_BYTES, type BlobBytes } from '../image/source-and-sink.ts';
 import { verified } from '../image/verified.ts';
 import { syncDirectory, temporaryIn } from './directory.ts';
@@ -23,17 +24,22 @@ import { isAbsent, reading, unexpected, writing } from './file-failure.ts';
 
 const CHUNK_BYTES = 256 * 1024;
 
-/** Whether a file of that size is there. A link is none. */
+/** Whether a file of that size is there, or of any where it is not known. A link is none. */
 export async function isBlobFile(path: string, size: number): Promise<boolean> {
   return reading(path, async () => {
     try {
       const found = await lstat(path);
-      return found.isFile() && found.size === size;
+      return found.isFile() && (size === UNKNOWN_SIZE || found.size === size);
     } catch (error) {
       if (isAbsent(error)) return false;
       throw error;
     }
   });
+}
+
+/** @throws {RegistrySyncError} `NOT_FOUND` when there is no such file. */
+export async function sizeOfBlobFile(path: string): Promise<number> {
+  return reading(path, async () => (await lstat(path)).size);
 }
 
 /**

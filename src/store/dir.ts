@@ -8,10 +8,18 @@ import { dirname, join, resolve } from 'node:path';
 
 import { isError, RegistrySyncError, throwIfAborted } from '../base/errors.ts';
 import type { Descriptor } from '../image/descriptor.ts';
-import { algorithmOf, digestOf, hexOf, type Digest } from '../image/digest.ts';
+import { algorithmOf, hexOf, type Digest } from '../image/digest.ts';
 import { MAX_MANIFEST_BYTES, readManifest, type StoredManifest } from '../image/manifest.ts';
+import { digestOfManifest, UNKNOWN_SIZE } from '../image/schema1.ts';
 import type { ImageSink, ImageSource } from '../image/source-and-sink.ts';
-import { isBlobFile, readBlobFile, readSmallFile, writeBlobFile, writeWhole } from './blob-file.ts';
+import {
+  isBlobFile,
+  readBlobFile,
+  readSmallFile,
+  sizeOfBlobFile,
+  writeBlobFile,
+  writeWhole,
+} from './blob-file.ts';
 import { checkedManifest, requireBlobs } from './content.ts';
 import {
   isTemporary,
@@ -60,6 +68,11 @@ export function createDirSource(location: DirLocation): ImageSource {
     async blob(target, signal) {
       throwIfAborted(signal);
       return readBlobFile(await blobFile(path, target), target, signal);
+    },
+    async blobSize(digest, signal) {
+      throwIfAborted(signal);
+      const file = await blobFile(path, { digest, size: UNKNOWN_SIZE });
+      return sizeOfBlobFile(file);
     },
     async [Symbol.asyncDispose]() {
       // Files are closed by whoever reads them.
@@ -199,7 +212,10 @@ async function readRoot(path: string): Promise<StoredManifest | undefined> {
 }
 
 /** Older writers leave the algorithm out of every name. */
-async function blobFile(path: string, { digest, size }: Descriptor): Promise<string> {
+async function blobFile(
+  path: string,
+  { digest, size }: Pick<Descriptor, 'digest' | 'size'>,
+): Promise<string> {
   const file = join(path, fileNameOf(digest));
   const older = join(path, hexOf(digest));
   return file !== older && (await isBlobFile(older, size)) ? older : file;
@@ -215,7 +231,7 @@ async function readChild(path: string, digest: Digest): Promise<StoredManifest |
   }
   const root = await readIfThere(join(path, MANIFEST));
   const algorithm = algorithmOf(digest);
-  if (root === undefined || digestOf(root, algorithm) !== digest) return undefined;
+  if (root === undefined || digestOfManifest(root, algorithm) !== digest) return undefined;
   return readManifest(root, undefined, algorithm);
 }
 

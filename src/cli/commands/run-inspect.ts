@@ -4,7 +4,8 @@ import { instanceFor } from '../../copy/select.ts';
 import type { Descriptor } from '../../image/descriptor.ts';
 import type { Digest } from '../../image/digest.ts';
 import type { StoredManifest } from '../../image/manifest.ts';
-import { OCI_MANIFEST } from '../../image/media-types.ts';
+import { kindOfMediaType, OCI_MANIFEST } from '../../image/media-types.ts';
+import { schema1Entries } from '../../image/schema1.ts';
 import type { ImageSource } from '../../image/source-and-sink.ts';
 import { parseLocation, parseNamed, type Location } from '../../store/location.ts';
 import type { RunIo, Values } from '../command.ts';
@@ -105,11 +106,17 @@ function checkIsImage({ name }: ImageSource, { manifest, descriptor }: StoredMan
 
 async function configOf(
   source: ImageSource,
-  { manifest }: StoredManifest,
+  image: StoredManifest,
   signal: AbortSignal,
 ): Promise<Uint8Array> {
+  const { manifest, descriptor, bytes } = image;
   const config = manifest.kind === 'image' ? manifest.config : undefined;
   if (config !== undefined) return bytesOf(source, config, signal);
+  if (kindOfMediaType(descriptor.mediaType) === 'schema1') {
+    // The history of the uppermost layer is the config.
+    const entries = schema1Entries(readConfig(bytes, source.name));
+    return Buffer.from(JSON.stringify(entries.at(-1)?.compatibility ?? {}));
+  }
   const message = `${source.name} is no image, it has no config: see inspect --raw`;
   throw new RegistrySyncError('UNSUPPORTED', message);
 }
