@@ -21,6 +21,8 @@ export interface TarBytesEntry {
   readonly type?: keyof typeof TYPES;
   readonly content?: Buffer | string;
   readonly linkname?: string;
+  /** 0o644 unless given. */
+  readonly mode?: number;
   /** Said to be so large, whatever the content is. Bytes. */
   readonly size?: number;
   /** Attributes that stand in a header before the entry. */
@@ -57,12 +59,12 @@ function paxRecords(pax: Readonly<Record<string, string>>): string {
 }
 
 function headerOf(
-  { name, type = 'file', linkname = '', size }: TarBytesEntry,
+  { name, type = 'file', linkname = '', mode = 0o644, size }: TarBytesEntry,
   length: number,
 ): Buffer {
   const header = Buffer.alloc(BLOCK);
   header.write(name, 0, 100);
-  header.write('0000644\0', 100);
+  header.write(`${mode.toString(8).padStart(7, '0')}\0`, 100);
   header.write('0000000\0', 108);
   header.write('0000000\0', 116);
   header.write(`${(size ?? length).toString(8).padStart(11, '0')}\0`, 124);
