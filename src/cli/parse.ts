@@ -45,7 +45,6 @@ export async function parseCommandLine(
       'parse-positional-numbers': false,
     })
     .version(version)
-    .alias('version', 'v')
     .help()
     .alias('help', 'h')
     .wrap(WIDTH)
