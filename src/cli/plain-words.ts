@@ -49,12 +49,17 @@ function rewritten(argv: readonly string[], grammar: Grammar): string[] {
   const left = [...argv];
   const words: string[] = [];
   for (let word = left.shift(); word !== undefined; word = left.shift()) {
-    if (word === '--') return [...words, word, ...left];
+    // Yargs loses words that stand behind it; only those that look like options need it.
+    if (word === '--') return [...words, ...(left.some(isDashed) ? [word] : []), ...left];
     if (word.startsWith('--')) words.push(...longOption(word, grammar, left));
     else if (/^-./s.test(word)) words.push(...cluster(word.slice(1), grammar, left));
     else words.push(word);
   }
   return words;
+}
+
+function isDashed(word: string): boolean {
+  return word.startsWith('-');
 }
 
 /** Takes a value that is a word of its own from `left`. */

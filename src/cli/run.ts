@@ -13,6 +13,7 @@ import { inspectCommand } from './commands/inspect.ts';
 import { listTagsCommand } from './commands/list-tags.ts';
 import { manifestDigestCommand } from './commands/manifest-digest.ts';
 import { syncCommand } from './commands/sync.ts';
+import { standaloneSignCommand, standaloneVerifyCommand } from './commands/unbuilt.ts';
 import { withinTimeout } from './command-timeout.ts';
 import { EXIT, exitCodeOf } from './exit-code.ts';
 
@@ -26,6 +27,8 @@ const COMMANDS: readonly AnyCommand[] = [
   loginCommand,
   logoutCommand,
   manifestDigestCommand,
+  standaloneSignCommand,
+  standaloneVerifyCommand,
   completionCommand(() => COMMANDS),
 ];
 

@@ -68,7 +68,7 @@ export function instanceFor(children: readonly Descriptor[], wanted: Platform): 
   }
   const any = children.find(({ platform }) => platform === undefined);
   if (any !== undefined) return any;
-  throw noneOf([wanted], offered);
+  throw noneFor(wanted, offered);
 }
 
 /** What a machine runs, most capable first; `undefined` is an image that names no variant. */
@@ -78,8 +78,8 @@ const VARIANTS: Readonly<Record<string, readonly string[]>> = {
 };
 
 function variantsFor({ architecture, variant }: Platform): readonly (string | undefined)[] {
-  if (variant === undefined) return architecture === 'arm64' ? [undefined, 'v8'] : [undefined];
   const known = VARIANTS[architecture] ?? [];
+  if (variant === undefined) return [undefined, ...known];
   const at = known.indexOf(variant);
   return [...(at < 0 ? [variant] : known.slice(at)), undefined];
 }
@@ -95,10 +95,24 @@ function isForPlatform({ platform }: Descriptor): boolean {
   return platform !== undefined && platform.os !== 'unknown';
 }
 
-function noneOf(platforms: readonly Platform[], offered: readonly Descriptor[]): RegistrySyncError {
-  const shown = (platform: Platform): string =>
-    `${formatPlatform(platform)}${platform.osVersion === undefined ? '' : ` (${platform.osVersion})`}`;
-  const has = offered.map(({ platform }) => platform && shown(platform)).join(', ');
-  const message = `is not for ${platforms.map(shown).join(' or ')}, only for ${has || 'nothing'}`;
+/** In the words that scripts look for. */
+function noneFor(wanted: Platform, offered: readonly Descriptor[]): RegistrySyncError {
+  const { architecture, variant = '', os } = wanted;
+  const has = listed(offered);
+  const message = `parsing manifest for image: error choosing image instance: no image found in manifest list for architecture ${architecture}, variant ${variant}, OS ${os}: it has ${has || 'none for any machine'} (see --override-arch, --override-os, --override-variant, --all)`;
   return new RegistrySyncError('NOT_FOUND', message);
+}
+
+function noneOf(platforms: readonly Platform[], offered: readonly Descriptor[]): RegistrySyncError {
+  const message = `is not for ${platforms.map(shown).join(' or ')}, only for ${listed(offered) || 'nothing'}`;
+  return new RegistrySyncError('NOT_FOUND', message);
+}
+
+function listed(offered: readonly Descriptor[]): string {
+  return offered.map(({ platform }) => platform && shown(platform)).join(', ');
+}
+
+function shown(platform: Platform): string {
+  const { osVersion } = platform;
+  return `${formatPlatform(platform)}${osVersion === undefined ? '' : ` (${osVersion})`}`;
 }

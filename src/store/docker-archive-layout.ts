@@ -8,6 +8,7 @@ import { createHash } from 'node:crypto';
 
 import type { JsonObject } from '../image/descriptor.ts';
 import { hexOf, type Digest } from '../image/digest.ts';
+import { goJson } from '../image/go-json.ts';
 
 /** An image whose layers are plain. */
 export interface ArchivedImage {
@@ -54,18 +55,40 @@ export function repositories({ tags }: ArchivedImage, top: LegacyLayer | undefin
   return JSON.stringify(names);
 }
 
-/** The layers of an image in the old form, each named by all that is below it. */
-export function legacyLayers({ config, json, layers }: ArchivedImage): LegacyLayer[] {
+/** Of the config, what the uppermost layer says of the image. */
+const OF_IMAGE = [
+  'architecture',
+  'config',
+  'container',
+  'container_config',
+  'created',
+  'docker_version',
+  'os',
+];
+
+/**
+ * The layers of an image in the old form, each named by what it says of itself and by all that is
+ * below it: the names that skopeo gives them.
+ */
+export function legacyLayers({ json, layers }: ArchivedImage): LegacyLayer[] {
   const legacy: LegacyLayer[] = [];
+  let chain = '';
   for (const [at, layer] of layers.entries()) {
     const parent = legacy.at(-1)?.id;
-    const isTop = at === layers.length - 1;
-    const id = createHash('sha256')
-      .update([parent ?? '', layer, isTop ? config : ''].join(' '))
-      .digest('hex');
-    const { history: _, rootfs: __, ...rest } = isTop ? json : { created: '1970-01-01T00:00:00Z' };
-    const own = { ...rest, id, ...(parent !== undefined && { parent }) };
-    legacy.push({ id, json: JSON.stringify(own), layer });
+    chain = chain === '' ? layer : sha256(`${chain} ${layer}`);
+    const image = OF_IMAGE.map((name): [string, unknown] => [name, json[name] ?? null]);
+    const own: Record<string, unknown> = {
+      ...(parent !== undefined && { parent }),
+      ...(at === layers.length - 1 && Object.fromEntries(image)),
+    };
+    const id = sha256(goJson(new Map(Object.entries({ ...own, layer_id: chain })))).slice(
+      'sha256:'.length,
+    );
+    legacy.push({ id, json: goJson(new Map(Object.entries({ ...own, id }))), layer });
   }
   return legacy;
+}
+
+function sha256(text: string): string {
+  return `sha256:${createHash('sha256').update(text).digest('hex')}`;
 }

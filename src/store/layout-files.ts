@@ -158,7 +158,7 @@ export async function addToIndex(
   const update = (): Promise<boolean> =>
     withFileLock(lock, signal, async (isHeld) => {
       if (!(await checkVersion(layout))) {
-        const text = JSON.stringify({ imageLayoutVersion: LAYOUT_VERSION });
+        const text = `{"imageLayoutVersion": "${LAYOUT_VERSION}"}`; // as skopeo writes it
         await writeWhole(join(layout.directory, 'oci-layout'), Buffer.from(text));
       }
       const index = (await readIndex(layout)) ?? EMPTY_INDEX;

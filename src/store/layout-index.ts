@@ -7,7 +7,6 @@
 import { RegistrySyncError } from '../base/errors.ts';
 import { shown } from '../base/shown.ts';
 import { isObject, readDescriptor, type Descriptor, type JsonObject } from '../image/descriptor.ts';
-import { OCI_INDEX } from '../image/media-types.ts';
 
 export const REF_NAME = 'org.opencontainers.image.ref.name';
 
@@ -21,7 +20,7 @@ export interface LayoutIndex {
 }
 
 export const EMPTY_INDEX: LayoutIndex = {
-  json: { schemaVersion: 2, mediaType: OCI_INDEX },
+  json: { schemaVersion: 2 },
   entries: [],
 };
 

@@ -141,6 +141,10 @@ function parseDockerReference(text: string, rest: string): Reference {
   return reference;
 }
 
+/** Source: OCI Image Specification 1.1, «Pre-Defined Annotation Keys», org.opencontainers.image.ref.name. */
+const OCI_NAME =
+  /^[A-Za-z0-9]+(?:(?:[-._:@+]|--)[A-Za-z0-9]+)*(?:\/[A-Za-z0-9]+(?:(?:[-._:@+]|--)[A-Za-z0-9]+)*)*$/;
+
 function readOci(transport: OciLocation['transport'], text: string, rest: string): OciLocation {
   const colon = rest.indexOf(':');
   const path = colon < 0 ? rest : rest.slice(0, colon);
@@ -148,7 +152,9 @@ function readOci(transport: OciLocation['transport'], text: string, rest: string
   if (path === '') throw wrong(text, 'has no path');
   if (name === '') return { transport, path };
   const index = indexIn(text, name);
-  return index === undefined ? { transport, path, name } : { transport, path, index };
+  if (index !== undefined) return { transport, path, index };
+  if (!OCI_NAME.test(name)) throw wrong(text, `names no image: ${JSON.stringify(name)}`);
+  return { transport, path, name };
 }
 
 function readArchive(text: string, rest: string): ArchiveLocation {

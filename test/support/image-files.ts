@@ -22,7 +22,7 @@ export function layoutFiles(images: readonly LayoutImage[]): Map<string, Buffer>
     ...(name !== undefined && { annotations: { [REF_NAME]: name } }),
   }));
   const files = new Map<string, Buffer>([
-    ['oci-layout', Buffer.from('{"imageLayoutVersion":"1.0.0"}')],
+    ['oci-layout', Buffer.from('{"imageLayoutVersion": "1.0.0"}')],
     ['index.json', Buffer.from(JSON.stringify({ schemaVersion: 2, manifests }))],
   ]);
   for (const { image } of images) {

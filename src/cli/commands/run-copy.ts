@@ -6,7 +6,7 @@ import { ALL } from '../../copy/select.ts';
 import { shaped, type Shape } from '../../copy/shape.ts';
 import type { Digest } from '../../image/digest.ts';
 import { formatReference } from '../../image/reference.ts';
-import type { ImageSink } from '../../image/source-and-sink.ts';
+import type { ImageSink, ImageSource, SinkLimits } from '../../image/source-and-sink.ts';
 import { parseLocation, parseNamed, type Location } from '../../store/location.ts';
 import { WholeFile } from '../../sync/whole-file.ts';
 import type { RunIo } from '../command.ts';
@@ -15,7 +15,7 @@ import { Images } from '../open-image.ts';
 import { readAccess } from '../options/access.ts';
 import { readStore } from '../options/image-access.ts';
 import { checkPolicy } from '../policy.ts';
-import { openRoot } from '../root-of.ts';
+import { openRoot, type RootOf } from '../root-of.ts';
 import { createRuntime, type Runtime } from '../runtime.ts';
 import { temporaryDirectory } from '../temporary-directory.ts';
 import { UNBUILT_OPTIONS } from './copy-options.ts';
@@ -76,11 +76,31 @@ async function copyImage(job: Job, io: RunIo): Promise<Digest> {
   const wanted: Shape = {
     ...shape,
     choice: isList ? shape.choice : { kind: 'all' },
-    limits: sink.limits,
+    limits: limitsOf(sink, job),
     name: nameAt(destination),
     tmpdir: temporaryDirectory(values.tmpdir, io.env),
   };
   const source = await shaped(image.source, wanted, signal);
+  try {
+    return await copyShaped(job, { image, source, sink }, signal);
+  } finally {
+    // What was written anew is on the disk until then.
+    if (source !== image.source) await source[Symbol.asyncDispose]();
+  }
+}
+
+interface Ends {
+  readonly image: RootOf;
+  /** The image in the shape that is wanted. */
+  readonly source: ImageSource;
+  readonly sink: ImageSink;
+}
+
+async function copyShaped(
+  { values, destination, say }: Job,
+  { image, source, sink }: Ends,
+  signal: AbortSignal,
+): Promise<Digest> {
   const copy = createCopier({
     transfers: createTransfers(SMALL_TRANSFERS, values['image-parallel-copies'] || undefined),
     selection: ALL,
@@ -89,12 +109,13 @@ async function copyImage(job: Job, io: RunIo): Promise<Digest> {
   const before = image.root.descriptor.digest;
   const { digest, outcome } = await copy({
     source,
-    sink: announced(sink, say),
+    sink: announced(withDigest(sink, destination), say),
     ...(source === image.source && { expected: before }),
     untagged: destination.transport === 'docker' && destination.reference.digest !== undefined,
     signal,
   });
   if (outcome === 'unchanged') say(`Nothing to copy: ${sink.name} is ${digest} already`);
+  const isList = image.root.manifest.kind === 'index';
   if (digest !== before && !isList) say(`The digest has changed from ${before} to ${digest}`);
   return digest;
 }
@@ -167,6 +188,32 @@ function openBoth(
     other: sinks,
   });
   return { sinks, sources };
+}
+
+/** A layout may hold what Docker wrote, where nothing is to be changed. */
+function limitsOf(sink: ImageSink, { values, destination }: Job): SinkLimits | undefined {
+  const isLayout = destination.transport === 'oci' || destination.transport === 'oci-archive';
+  return values['preserve-digests'] && isLayout ? undefined : sink.limits;
+}
+
+/** A destination that is named by a digest takes nothing else. */
+function withDigest(sink: ImageSink, destination: Location): ImageSink {
+  const digest = destination.transport === 'docker' ? destination.reference.digest : undefined;
+  if (digest === undefined) return sink;
+  return {
+    name: sink.name,
+    head: (signal, hoped) => sink.head(signal, hoped),
+    putBlob: (target, open, signal) => sink.putBlob(target, open, signal),
+    async putManifest(stored, as, signal) {
+      const { digest: actual } = stored.descriptor;
+      if (as === 'root' && actual !== digest) {
+        const message = `Digest of source image's manifest would not match destination reference: it is ${actual}, not ${digest}`;
+        throw new RegistrySyncError('REJECTED', message);
+      }
+      await sink.putManifest(stored, as, signal);
+    },
+    [Symbol.asyncDispose]: async () => {},
+  };
 }
 
 /** Schema 1 says where it is. */

@@ -76,7 +76,10 @@ async function listImages(
   const { listArchive } = await import('../../store/docker-archive-source.ts');
   const settings = { tmpdir: temporaryDirectory(values.tmpdir, io.env), env: io.env };
   const images = await listArchive(path, settings, io.shutdown.signal);
-  return { repository: '', tags: images.flatMap(({ tags }) => tags.map(inFull)) };
+  const tags = images.flatMap(({ index, tags: names }) =>
+    names.length > 0 ? names.map(inFull) : [`@${index}`],
+  );
+  return { repository: '', tags };
 }
 
 /** `redis:7` as `docker.io/library/redis:7`. */

@@ -33,7 +33,6 @@ describe('withEntry', () => {
 
     deepEqual(JSON.parse(formatLayoutIndex(index).toString()), {
       schemaVersion: 2,
-      mediaType: 'application/vnd.oci.image.index.v1+json',
       manifests: [named(A, 'v1')],
     });
   });
