@@ -6,7 +6,7 @@ import { ALL } from '../../copy/select.ts';
 import { shaped, type Shape } from '../../copy/shape.ts';
 import type { Digest } from '../../image/digest.ts';
 import { formatReference } from '../../image/reference.ts';
-import type { ImageSink, ImageSource, SinkLimits } from '../../image/source-and-sink.ts';
+import type { ImageSink, ImageSource } from '../../image/source-and-sink.ts';
 import { parseLocation, parseNamed, type Location } from '../../store/location.ts';
 import { WholeFile } from '../../sync/whole-file.ts';
 import type { RunIo } from '../command.ts';
@@ -17,6 +17,7 @@ import { readStore } from '../options/image-access.ts';
 import { checkPolicy } from '../policy.ts';
 import { openRoot, type RootOf } from '../root-of.ts';
 import { createRuntime, type Runtime } from '../runtime.ts';
+import { limitsOf } from '../sink-limits.ts';
 import { temporaryDirectory } from '../temporary-directory.ts';
 import { UNBUILT_OPTIONS } from './copy-options.ts';
 import { readShape, type CopyValues, type WantedShape } from './copy-shape.ts';
@@ -71,12 +72,13 @@ async function copyImage(job: Job, io: RunIo): Promise<Digest> {
   const { sinks, sources } = openBoth(job, runtime);
   await using sink = await sinks.sink(destination, signal);
   await using image = await openRoot(sources, job.source, signal);
-  say('Getting image source signatures');
   const isList = image.root.manifest.kind === 'index';
+  const isIndexAlone = isList && shape.choice.kind === 'index-only';
+  if (!values['remove-signatures'] && !isIndexAlone) say('Getting image source signatures');
   const wanted: Shape = {
     ...shape,
     choice: isList ? shape.choice : { kind: 'all' },
-    limits: limitsOf(sink, job),
+    limits: limitsOf(sink, destination.transport, shape.preserveDigests),
     name: nameAt(destination),
     tmpdir: temporaryDirectory(values.tmpdir, io.env),
   };
@@ -109,7 +111,7 @@ async function copyShaped(
   const before = image.root.descriptor.digest;
   const { digest, outcome } = await copy({
     source,
-    sink: announced(withDigest(sink, destination), say),
+    sink: announced(withDigest(sink, destination), configIn(image), say),
     ...(source === image.source && { expected: before }),
     untagged: destination.transport === 'docker' && destination.reference.digest !== undefined,
     signal,
@@ -190,12 +192,6 @@ function openBoth(
   return { sinks, sources };
 }
 
-/** A layout may hold what Docker wrote, where nothing is to be changed. */
-function limitsOf(sink: ImageSink, { values, destination }: Job): SinkLimits | undefined {
-  const isLayout = destination.transport === 'oci' || destination.transport === 'oci-archive';
-  return values['preserve-digests'] && isLayout ? undefined : sink.limits;
-}
-
 /** A destination that is named by a digest takes nothing else. */
 function withDigest(sink: ImageSink, destination: Location): ImageSink {
   const digest = destination.transport === 'docker' ? destination.reference.digest : undefined;
@@ -223,14 +219,20 @@ function nameAt(destination: Location): Shape['name'] {
   return { path, tag };
 }
 
+/** Of an artifact it may be of any type. */
+function configIn({ root: { manifest } }: RootOf): Digest | undefined {
+  return manifest.kind === 'image' ? manifest.config?.digest : undefined;
+}
+
 /** The same sink, telling what comes to it in the words that skopeo's users know. */
-function announced(sink: ImageSink, say: Say): ImageSink {
+function announced(sink: ImageSink, config: Digest | undefined, say: Say): ImageSink {
   return {
     name: sink.name,
     ...(sink.limits !== undefined && { limits: sink.limits }),
     head: (signal, hoped) => sink.head(signal, hoped),
     putBlob(target, open, signal) {
-      const isConfig = /\.(?:image|config)\.v1\+json$/.test(target.mediaType);
+      const isConfig =
+        target.digest === config || /\.(?:image|config)\.v1\+json$/.test(target.mediaType);
       say(`Copying ${isConfig ? 'config' : 'blob'} ${target.digest}`);
       return sink.putBlob(target, open, signal);
     },

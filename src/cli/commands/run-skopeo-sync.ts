@@ -22,6 +22,7 @@ import { readAccess, type Access } from '../options/access.ts';
 import { readDuration } from '../options/duration.ts';
 import { checkPolicy } from '../policy.ts';
 import { createRuntime, type Runtime } from '../runtime.ts';
+import { limitsOf } from '../sink-limits.ts';
 import type { SyncValues } from './run-sync.ts';
 import { readSyncRequest, type SyncRequest } from './skopeo-sync-request.ts';
 import { findImages, type Found, type SourceGroup } from './sync-sources.ts';
@@ -214,7 +215,7 @@ function copierOf({
     const pair = { source, sink, untagged, signal };
     const { digest, outcome, bytes } = await copyShaped(copy, pair, {
       ...shape,
-      limits: sink.limits,
+      limits: limitsOf(sink, to.transport, shape.preserveDigests),
     });
     log.info({ to: formatLocation(to), digest, bytes }, `image ${outcome}`);
     return digest;

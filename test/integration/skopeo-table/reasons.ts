@@ -27,6 +27,15 @@ export const REASONS = {
   unchanged: 'What is there already is not copied again, and that is said.',
   parents: 'Parent directories of what is written are made.',
   refused: 'What could not have an effect is an error; skopeo ignores it.',
+  plainLayers:
+    'The layers of a docker-archive are called plain, as they are; skopeo calls them gzip, so the digest of the manifest that is made up for them differs.',
+  booleans:
+    'Booleans may be yes, no, on and off too, in any case, and may stand in a word of their own.',
+  keyOrder: 'What is written anew keeps the order of its keys; skopeo has an order of its own.',
+  preserveArchive:
+    '`--preserve-digests` to an archive, in which layers have to be plain, is refused: the digests would not stay.',
+  indexAlone: 'An index without its images is not converted.',
+  schema1Config: '`inspect --config --raw` of schema 1 prints the config that is in its history.',
 } as const;
 
 export type Reason = keyof typeof REASONS;

@@ -63,6 +63,24 @@ export const VARIATIONS: readonly Variation[] = [
       /can't be copied with its digests/.test(ours.stderr),
   },
   {
+    because: 'plainLayers',
+    excuses: ['stdout', 'left'],
+    applies: (skopeo, ours, { line }) =>
+      /docker-archive:\{s\}/.test(line) && skopeo.code === 0 && ours.code === 0,
+  },
+  {
+    because: 'schema1Config',
+    excuses: ['stdout'],
+    applies: (skopeo, ours, { line }) =>
+      line === 'inspect --config --raw dir:{s}/schema1' && skopeo.stdout === '' && ours.code === 0,
+  },
+  {
+    because: 'keyOrder',
+    excuses: ['left'],
+    applies: (skopeo, ours, { line }) =>
+      line.includes('--dest-decompress') && skopeo.code === 0 && ours.code === 0,
+  },
+  {
     because: 'syncSteps',
     excuses: ['stdout'],
     applies: (skopeo, ours, { line }) =>
