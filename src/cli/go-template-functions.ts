@@ -151,7 +151,7 @@ function verbed(verb: string, value: GoValue, precision: string | undefined): st
     case 'q':
       return isList(value) ? `[${value.map(quoted).join(' ')}]` : quoted(value);
     case 'f':
-      return Number(value).toFixed(Number(precision ?? 6));
+      return Number(value).toFixed(Math.min(Number(precision ?? 6), 100)); // JavaScript has no more
     default:
       return refuse('printf', `the verb %${verb} is not known`);
   }

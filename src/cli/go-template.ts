@@ -22,10 +22,14 @@ export function renderTemplate(format: string, data: GoValue): string {
   const out: string[] = [];
   const run = new Run(out);
   // Go tools run a template over a list of one: `$` is that list.
-  run.nodes(parseTemplate(text), {
-    dot: data,
-    variables: new Variables(undefined, [['$', [data]]]),
-  });
+  try {
+    run.nodes(parseTemplate(text), {
+      dot: data,
+      variables: new Variables(undefined, [['$', [data]]]),
+    });
+  } catch (error) {
+    throw error instanceof RangeError ? wrong('it is nested too deep') : error;
+  }
   const made = out.join('');
   return /(?:\n|\\n)$/.test(text) ? made : `${made}\n`;
 }

@@ -66,6 +66,8 @@ function isDashed(word: string): boolean {
 function longOption(word: string, { types }: Grammar, left: string[]): string[] {
   const [, name = '', value] = /^--([^=]*)(?:=(.*))?$/s.exec(word) ?? [];
   const type = types.get(name);
+  // Yargs looks options up in plain objects.
+  if (name in {}) throw new RegistrySyncError('USAGE', `unknown option --${name}`);
   if (type === undefined) return [word];
   if (type === 'boolean') return value === undefined ? [word] : booleanOption(name, value);
   return valueOption(name, value ?? nextValue(left), word);

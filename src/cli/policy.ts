@@ -11,6 +11,7 @@ import {
   type Policy,
   type PolicySubject,
 } from '../image/policy.ts';
+import type { Reference } from '../image/reference.ts';
 import { formatLocation, parseNamed, type Location } from '../store/location.ts';
 import type { Io } from './command.ts';
 
@@ -69,14 +70,22 @@ async function readText(path: string): Promise<string | undefined> {
   }
 }
 
+/** An image in a registry, as policies see it. */
+export function dockerSubject({
+  registry,
+  path,
+  tag = 'latest',
+  digest,
+}: Reference): PolicySubject {
+  const version = digest === undefined ? `:${tag}` : `@${digest}`;
+  return { transport: 'docker', scopes: dockerScopes(`${registry}/${path}`, version) };
+}
+
 async function subjectOf(location: Location): Promise<PolicySubject> {
   const { transport } = location;
   switch (transport) {
-    case 'docker': {
-      const { registry, path, tag = 'latest', digest } = location.reference;
-      const version = digest === undefined ? `:${tag}` : `@${digest}`;
-      return { transport, scopes: dockerScopes(`${registry}/${path}`, version) };
-    }
+    case 'docker':
+      return dockerSubject(location.reference);
     case 'docker-daemon':
       return { transport, scopes: daemonScopes(location.reference) };
     case 'docker-archive':

@@ -111,7 +111,7 @@ export async function eraseCredentials(target: AuthTarget, where: AuthKey): Prom
     if (await eraseFromHelper(helper, serverOf(where.registry))) isErased = true;
   }
   await editAuths(target, (auths) => {
-    if (!(entry in auths)) return undefined;
+    if (!Object.hasOwn(auths, entry)) return undefined;
     isErased = true;
     return Object.fromEntries(Object.entries(auths).filter(([key]) => key !== entry));
   });

@@ -69,6 +69,10 @@ async function rewrite(
   isHeld: () => Promise<boolean>,
 ): Promise<typeof TAKEN_AWAY | undefined> {
   const before = await stat(file).catch(ifMissing);
+  if (before?.isFile() === false) {
+    // A file would take the place of a device: of /dev/null, as root.
+    throw new RegistrySyncError('USAGE', `can't write ${file}: it is no file`);
+  }
   const old = before === undefined ? undefined : await readFile(file, 'utf8');
   const text = change(old);
   if (text === undefined || text === old) return undefined;

@@ -119,7 +119,7 @@ function daemonUrl(host: string): URL {
   const url = URL.canParse(host) ? new URL(host) : undefined;
   if (url !== undefined && /^(?:tcp|https?):$/.test(url.protocol) && url.hostname !== '')
     return url;
-  const quoted = JSON.stringify(shown(host.replace(/\/\/[^/@]*@/, '//')));
+  const quoted = JSON.stringify(shown(host.replace(/\/\/.*@/, '//')));
   const message = `the address ${quoted} of the Docker daemon can't be used: write unix:///PATH, tcp://HOST:PORT, http://… or https://…`;
   throw new RegistrySyncError('USAGE', message);
 }
@@ -171,7 +171,14 @@ function exchange(
       body?.bytes.destroy();
       reject(signal.aborted ? aborted(signal, host) : unreachable(host, error));
     };
-    const outgoing = send({ ...options, method, path, headers, signal, agent: false });
+    let outgoing;
+    try {
+      outgoing = send({ ...options, method, path, headers, signal, agent: false });
+    } catch (cause) {
+      const { message } = cause as Error; // certificates that are none
+      reject(new RegistrySyncError('USAGE', `can't connect to ${host}: ${message}`, { cause }));
+      return;
+    }
     outgoing.once('response', (answer) => {
       answer.once('close', () => body?.bytes.destroy());
       resolve(answer);

@@ -150,11 +150,14 @@ async function find(
   const config = await readSmall(archive, entry, signal);
   const diffIds = diffIdsOf(config, image);
   const layers = new Map<Digest, PlainLayer>();
+  const known = new Map<number, PlainLayer>(); // links can lead thousands of layers to one packed file
   for (const [at, digest] of diffIds.entries()) {
     const name = image.layers[at] ?? '';
     if (layers.has(digest)) continue;
     const file = present(archive.index.linked(name), name);
-    layers.set(digest, await plainLayer(archive.file, file, signal));
+    const layer = known.get(file.offset) ?? (await plainLayer(archive.file, file, signal));
+    known.set(file.offset, layer);
+    layers.set(digest, layer);
   }
   const manifest = {
     schemaVersion: 2,

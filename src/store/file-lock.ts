@@ -3,12 +3,12 @@
  * machine that is gone, holds it no longer than `STALE_MS`.
  */
 import { randomBytes } from 'node:crypto';
-import { link, open, readFile, readlink, rename, rm, stat } from 'node:fs/promises';
+import { link, lstat, open, readFile, readlink, rename, rm, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { cancelled, throwIfAborted } from '../base/errors.ts';
-import { hasCode, isAbsent, writing } from './file-failure.ts';
+import { hasCode, isAbsent, unexpected, writing } from './file-failure.ts';
 
 /** Nobody needs it for longer than it takes to write one small file. Milliseconds. */
 const STALE_MS = 60_000;
@@ -88,6 +88,7 @@ async function pause(signal: AbortSignal): Promise<void> {
  * file, and whoever moved another one than he saw puts it back.
  */
 async function removeStale(path: string, where: string): Promise<void> {
+  await refuseOther(path);
   const owner = await ownerOf(path);
   if (!(await isGone(path, owner, where))) return;
   const aside = `${path}.${randomBytes(6).toString('hex')}`;
@@ -99,6 +100,13 @@ async function removeStale(path: string, where: string): Promise<void> {
   } finally {
     await rm(aside, { force: true });
   }
+}
+
+/** What is no file is no lock: it would be waited for without end. */
+async function refuseOther(path: string): Promise<void> {
+  const found = await lstat(path).catch(() => undefined); // given back meanwhile
+  if (found === undefined || found.isFile()) return;
+  throw unexpected(path, 'is no file, and a lock is one: remove it');
 }
 
 async function isGone(path: string, owner: Owner | undefined, where: string): Promise<boolean> {

@@ -96,7 +96,13 @@ export function withEntry(index: LayoutIndex, added: Descriptor, name?: string):
 }
 
 export function formatLayoutIndex({ json, entries }: LayoutIndex): Buffer {
-  return Buffer.from(JSON.stringify({ ...json, manifests: entries }));
+  try {
+    return Buffer.from(JSON.stringify({ ...json, manifests: entries }));
+  } catch (cause) {
+    throw new RegistrySyncError('PROTOCOL', 'index.json is nested too deep to be written', {
+      cause,
+    });
+  }
 }
 
 export function parseJson(bytes: Uint8Array, where: string): JsonObject {

@@ -4,7 +4,7 @@
  *
  * Source: containers-transports(5).
  */
-import { createReadStream } from 'node:fs';
+import { constants, createReadStream } from 'node:fs';
 import {
   lstat,
   mkdir,
@@ -13,6 +13,7 @@ import {
   readdir,
   rename,
   rm,
+  stat,
   type FileHandle,
 } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
@@ -201,7 +202,11 @@ async function writeArchive(path: string, directory: string, signal: AbortSignal
   const temporary = temporaryIn(dirname(target));
   const entries = await entriesOf(directory);
   await writing(path, async () => {
-    await refuseDirectory(target);
+    if (await isWrittenThrough(target)) {
+      await using handle = await open(target, constants.O_WRONLY);
+      await writeTar(handle, entries, signal);
+      return;
+    }
     await makeDirectory(dirname(target));
     try {
       const handle = await open(temporary, 'wx', 0o644);
@@ -219,11 +224,14 @@ async function writeArchive(path: string, directory: string, signal: AbortSignal
   });
 }
 
-async function refuseDirectory(path: string): Promise<void> {
-  const found = await lstat(path).catch(() => undefined);
-  if (found?.isDirectory() !== true) return;
-  const message = `can't write the archive ${path}: it is a directory (oci: writes into one)`;
-  throw new RegistrySyncError('USAGE', message);
+/** A pipe or a device gets the archive; a file of its name would take its place (`/dev/stdout`, as root). */
+async function isWrittenThrough(path: string): Promise<boolean> {
+  const found = await stat(path).catch(() => undefined);
+  if (found?.isDirectory() === true) {
+    const message = `can't write the archive ${path}: it is a directory (oci: writes into one)`;
+    throw new RegistrySyncError('USAGE', message);
+  }
+  return found !== undefined && !found.isFile();
 }
 
 async function writeTar(

@@ -3,6 +3,8 @@
  *
  * Source: https://pkg.go.dev/regexp/syntax
  */
+import { createContext, Script } from 'node:vm';
+
 import { RegistrySyncError } from '../base/errors.ts';
 
 /** POSIX's classes, and Unicode's as far as ASCII has any of them: what stands between brackets. */
@@ -47,6 +49,10 @@ const SAME = /^[bBdDwWfnrtv]$/;
 const PIECES =
   /\\Q(?<quoted>[\s\S]*?)(?:\\E|$)|\\(?<p>p|P)(?:\{(?<long>\^?\w+)\}|(?<letter>\w))|\\x\{(?<point>[0-9A-Fa-f]+)\}|\[:(?<not>\^?)(?<posix>\w+):\]|\\(?<escaped>x[0-9A-Fa-f]{2}|[\s\S])|\((?<group>\?(?:P?<\w+>|:|<?[=!]|[\s\S]))?|\[\^?(?<first>\]?)|\]/g;
 
+/** Go's take linear time; JavaScript's can take years for `^([a-z]+-?)+$`, deaf to signals. */
+const TIMEOUT_MS = 1000;
+const TEST = new Script('regex.test(text)');
+
 type Groups = Readonly<Record<string, string | undefined>>;
 
 /**
@@ -57,8 +63,16 @@ type Groups = Readonly<Record<string, string | undefined>>;
  */
 export function compileGoRegex(where: string, source: string): (text: string) => boolean {
   try {
-    const regex = translated(source);
-    return (text) => regex.test(text);
+    const context = createContext({ regex: translated(source), text: '' });
+    return (text) => {
+      context.text = text;
+      try {
+        return TEST.runInContext(context, { timeout: TIMEOUT_MS }) as boolean;
+      } catch (cause) {
+        const message = `${where} ${JSON.stringify(source)} takes too long for ${JSON.stringify(text)}: write it without repetitions of repetitions`;
+        throw new RegistrySyncError('USAGE', message, { cause });
+      }
+    };
   } catch (cause) {
     const message = `${where} ${JSON.stringify(source)} is no regular expression: ${(cause as Error).message}`;
     throw new RegistrySyncError('USAGE', message, { cause });

@@ -89,9 +89,20 @@ export function pairsOf(
   });
 }
 
-/** What an alias stands for. */
-export function resolved({ document }: YamlText, node: YamlNode): YamlNode {
-  return isAlias(node) ? (node.resolve(document) as YamlNode) : node;
+/**
+ * What an alias stands for.
+ *
+ * @throws {RegistrySyncError} `USAGE` when that is nothing: `images: {a: *tgas}` would be all tags.
+ */
+export function resolved(yaml: YamlText, node: YamlNode): YamlNode {
+  if (!isAlias(node)) return node;
+  const found = node.resolve(yaml.document) as YamlNode;
+  if (found !== undefined) return found;
+  throw wrongAt(
+    yaml.path,
+    lineOf(yaml, node),
+    `*${node.source} stands for nothing: there is no &${node.source}`,
+  );
 }
 
 export function isNothing(node: YamlNode): node is null | undefined {

@@ -8,6 +8,7 @@ import { createCopier, type Referrers } from '../../copy/copier.ts';
 import { createTransfers } from '../../copy/run.ts';
 import type { Selection } from '../../copy/select.ts';
 import { parsePlatform } from '../../image/platform.ts';
+import { applyPolicy, type Policy } from '../../image/policy.ts';
 import { formatReference } from '../../image/reference.ts';
 import type { RegistryClient } from '../../registry/client.ts';
 import type { Inventory } from '../../registry/inventory.ts';
@@ -31,6 +32,7 @@ import { EXIT } from '../exit-code.ts';
 import { readAccess, type SharedAccess } from '../options/access.ts';
 import { readRate } from '../options/rate.ts';
 import { readRegistry } from '../options/registry-name.ts';
+import { dockerSubject, readPolicy } from '../policy.ts';
 import { connect, createRuntime, repositoriesOf, type Runtime } from '../runtime.ts';
 import type { SYNC_OPTIONS } from './sync-options.ts';
 
@@ -65,6 +67,7 @@ export async function runSync(values: SyncValues, io: RunIo): Promise<number> {
     { ...values, 'retry-times': values['retry-times'] ?? RETRY_TIMES },
     io,
   );
+  const policy = await readPolicy(values, io.env);
   const path = values['tags-file'] ?? join(values.workdir, 'tags.csv');
   const shard = values.shard === undefined ? undefined : parseShard(values.shard);
   await using rows = await openRows({ path, map, namespace: values.namespace, shard });
@@ -76,13 +79,24 @@ export async function runSync(values: SyncValues, io: RunIo): Promise<number> {
     'sync starts',
   );
   const inventory = await inventoryOf(clients.target, rows.countAt);
-  return await syncRows({ values, io, runtime, rows, results, clients, inventory, selection });
+  return await syncRows({
+    values,
+    io,
+    runtime,
+    policy,
+    rows,
+    results,
+    clients,
+    inventory,
+    selection,
+  });
 }
 
 interface SyncRun {
   readonly values: SyncValues;
   readonly io: RunIo;
   readonly runtime: Runtime;
+  readonly policy: Policy | undefined;
   readonly rows: RowFile;
   readonly results: ResultsFile;
   readonly clients: { readonly source: RegistryClient; readonly target: RegistryClient };
@@ -143,16 +157,20 @@ function isLast(outcome: TagOutcome, failFast: boolean): boolean {
 }
 
 function settingsOf(
-  { values, io, clients, inventory, selection }: SyncRun,
+  { values, io, runtime, policy, clients, inventory, selection }: SyncRun,
   stopping: AbortSignal,
 ): SyncSettings {
   const sources = repositoriesOf(clients.source);
   const targets = repositoriesOf(clients.target, inventory);
   return {
-    open: ({ source, target }: RowTargets) => ({
-      source: sources(source.path).source(source.digest ?? source.tag ?? ''),
-      sink: targets(target.path).sink(target.tag ?? target.digest ?? ''),
-    }),
+    open: ({ source, target }: RowTargets) => {
+      for (const one of [source, target]) runtime.registries.isInsecure(formatReference(one)); // blocked?
+      if (policy !== undefined) applyPolicy(policy, dockerSubject(source), formatReference(source));
+      return {
+        source: sources(source.path).source(source.digest ?? source.tag ?? ''),
+        sink: targets(target.path).sink(target.tag ?? target.digest ?? ''),
+      };
+    },
     copy: createCopier({
       transfers: createTransfers(),
       selection,

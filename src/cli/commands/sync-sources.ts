@@ -5,7 +5,6 @@ import { mapInOrder } from '../../base/concurrent.ts';
 import { RegistrySyncError, type ErrorCode } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import { isTag, type Reference } from '../../image/reference.ts';
-import { distributionCatalog } from '../../registry/catalog.ts';
 import { parseNamed } from '../../store/location.ts';
 import { findDirImages } from '../../sync/dir-tree.ts';
 import {
@@ -149,7 +148,7 @@ async function tagsOf(
 ): Promise<string[]> {
   log.info({ image: `${registry}/${path}` }, 'Getting tags');
   const tags: string[] = [];
-  for await (const { name } of distributionCatalog(opened.client(registry)).tags(path, signal)) {
+  for await (const name of opened.repository({ registry, path }).tags(signal)) {
     if (isTag(name)) tags.push(name);
     else log.warn({ image: `${registry}/${path}`, tag: name }, 'The registry lists what is no tag');
   }

@@ -1,4 +1,5 @@
 import { deepEqual, equal, match, rejects } from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import {
   mkdir,
   readdir,
@@ -147,4 +148,15 @@ describe('rewriteFile, when others do too', () => {
       },
     );
   });
+});
+
+it('leaves what is no file as it is', async () => {
+  await using dir = await tempDir();
+  const pipe = join(dir.path, 'pipe');
+  execFileSync('mkfifo', [pipe]);
+  await rejects(
+    rewriteFile(pipe, () => '{}'),
+    { code: 'USAGE', message: /is no file/ },
+  );
+  equal((await stat(pipe)).isFIFO(), true);
 });

@@ -1,7 +1,7 @@
 import { deepEqual, equal, match, rejects } from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { lstatSync, readdirSync, readFileSync } from 'node:fs';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { gzipSync } from 'node:zlib';
@@ -353,4 +353,13 @@ describe('the sink of oci-archive:', () => {
     await rejects(numbered, { code: 'USAGE' });
     deepEqual(readdirSync(tmpdir), []);
   });
+});
+
+it('goes through a pipe, which stays one', async () => {
+  await using here = await place();
+  execFileSync('mkfifo', [here.path]);
+  const bytes = readFile(here.path);
+  await copyImage(sourceOf(A), createArchiveSink(at(here.path), here));
+  equal((await bytes).subarray(257, 262).toString(), 'ustar');
+  equal(lstatSync(here.path).isFIFO(), true);
 });

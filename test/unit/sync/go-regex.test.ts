@@ -59,3 +59,9 @@ describe('compileGoRegex', () => {
     });
   }
 });
+
+it('gives up what JavaScript would take years for', () => {
+  const matches = compileGoRegex('--filter', '^([a-z]+-?)+$');
+  throws(() => matches(`${'a'.repeat(60)}_`), { code: 'USAGE', message: /takes too long/ });
+  equal(matches('abc-d'), true);
+});

@@ -209,3 +209,10 @@ describe('readSourcesYaml, of a wrong file', () => {
     }
   });
 });
+
+it('refuses an alias of nothing, which would be all tags', () => {
+  throws(() => readSourcesYaml('a.yaml', 'h.example:\n  images: {a/b: *tgas}\n'), {
+    code: 'USAGE',
+    message: /^a\.yaml:2: \*tgas stands for nothing/,
+  });
+});
