@@ -1,8 +1,7 @@
 /** Opens the images that a command names, of whatever transport, for one side of it. */
-import { tmpdir } from 'node:os';
-
 import type { ImageSink, ImageSource } from '../image/source-and-sink.ts';
 import { formatReference, type Reference } from '../image/reference.ts';
+import type { AzureCloudName } from '../registry/azure-clouds.ts';
 import type { RegistryClient } from '../registry/client.ts';
 import { MirroredSource } from '../registry/mirrored-source.ts';
 import type { PullPlace, RegistryRules } from '../registry/registry-rules.ts';
@@ -12,6 +11,7 @@ import type { Location } from '../store/location.ts';
 import { openStoreSink, openStoreSource, type StoreSettings } from '../store/open.ts';
 import type { Access } from './options/access.ts';
 import { connect, type Runtime } from './runtime.ts';
+import { temporaryDirectory } from './temporary-directory.ts';
 
 export interface ImagesSettings {
   readonly runtime: Runtime;
@@ -20,6 +20,8 @@ export interface ImagesSettings {
   readonly variables: 'SOURCE' | 'TARGET';
   /** What transports need that are no registries; `tmpdir` and `env` are known. */
   readonly store?: Partial<StoreSettings>;
+  /** That registries and identities of Azure belong to. */
+  readonly azureCloud?: AzureCloudName | undefined;
   /** The other side: a registry that is both is one client's knowledge of blobs. */
   readonly other?: Images;
 }
@@ -89,9 +91,9 @@ export class Images {
     const key = JSON.stringify([registry, insecure, isStandIn]);
     let client = this.#clients.get(key);
     if (client === undefined) {
-      const { runtime, access, variables, other } = this.#settings;
+      const { runtime, access, variables, azureCloud, other } = this.#settings;
       const sharedBlobs = other?.known(registry)?.blobs;
-      const side = { registry, access, variables, insecure, sharedBlobs };
+      const side = { registry, access, variables, azureCloud, insecure, sharedBlobs };
       client = isStandIn
         ? connect(withoutVariables(runtime), { ...side, access: withoutCredentials(access) })
         : connect(runtime, side);
@@ -102,7 +104,7 @@ export class Images {
 
   #store(): StoreSettings {
     const { runtime, store } = this.#settings;
-    return { tmpdir: runtime.env.TMPDIR || tmpdir(), env: runtime.env, ...store };
+    return { tmpdir: temporaryDirectory(undefined, runtime.env), env: runtime.env, ...store };
   }
 }
 

@@ -8,6 +8,7 @@ import yargs, { type Options } from 'yargs';
 import { RegistrySyncError } from '../base/errors.ts';
 import type { AnyCommand, OptionSpec } from './command.ts';
 import { nearestTo } from './nearest.ts';
+import { UNBUILT_COMMANDS } from './options/unbuilt.ts';
 import { plainWords, readBoolean } from './plain-words.ts';
 
 /** What is to be done: run a command, or print a text (help, version). */
@@ -127,8 +128,9 @@ function readWords({ name, words }: AnyCommand, given: unknown): readonly string
   const found = (Array.isArray(given) ? given : []).map(String);
   if (found.length >= words.least && found.length <= words.most) return found;
   const count = words.least === words.most ? `${words.least}` : `${words.least} to ${words.most}`;
+  const noun = count === '1' ? 'word' : 'words';
   throw usage(
-    `${name} takes ${count} words, ${words.usage}: ${found.length} are given (see registry-sync ${name} --help)`,
+    `${name} takes ${count} ${noun}, ${words.usage}: ${found.length} given (see registry-sync ${name} --help)`,
   );
 }
 
@@ -172,19 +174,30 @@ function asUsage(
 ): RegistrySyncError {
   if (error instanceof RegistrySyncError) return error;
   const command = commands.find(({ name }) => argv.includes(name));
+  const unbuilt = argv.find((word) => Object.hasOwn(UNBUILT_COMMANDS, word));
+  if (command === undefined && unbuilt !== undefined) {
+    return usage(`${unbuilt}: ${UNBUILT_COMMANDS[unbuilt]}`);
+  }
   const [, unknown] = /^Unknown arguments?: (.+)$/s.exec(error.message) ?? [];
   const message = error.message.replace(
     /^Not enough arguments following: (.+)$/,
     '--$1 needs a value',
   );
-  const what =
-    unknown
-      ?.split(', ')
-      .map((word) => describeUnknown(word, { argv, command, commands }))
-      .join('; ') ?? message;
+  const described = unknown
+    ?.split(', ')
+    .map((word) => describeUnknown(word, { argv, command, commands }))
+    // What follows an unknown command is its own.
+    .filter((text, at, all) => !isUnknownCommand(text) || all.findIndex(isUnknownCommand) === at);
+  const what = described?.join('; ') ?? message;
   const help = ['registry-sync', ...(command === undefined ? [] : [command.name]), '--help'];
   return usage(`${what} (see ${help.join(' ')})`);
 }
+
+function isUnknownCommand(text: string): boolean {
+  return text.startsWith(UNKNOWN_COMMAND);
+}
+
+const UNKNOWN_COMMAND = 'unknown command';
 
 function describeUnknown(
   word: string,
@@ -208,7 +221,7 @@ function describeUnknown(
     return `unknown option ${dashes}${word}${suggestion(nearestTo(word, known), '--')}`;
   }
   const names = command === undefined ? commands.map(({ name }) => name) : [];
-  const what = command === undefined ? 'unknown command' : 'a word that belongs to no option:';
+  const what = command === undefined ? UNKNOWN_COMMAND : 'a word that belongs to no option:';
   return `${what} ${JSON.stringify(word)}${suggestion(nearestTo(word, names), '')}`;
 }
 

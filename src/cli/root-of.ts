@@ -35,7 +35,10 @@ async function rootOf(
 ): Promise<StoredManifest> {
   const found = await source.head(signal);
   if (found !== undefined) return source.manifest(found.digest, signal);
-  throw new RegistrySyncError('NOT_FOUND', `${formatLocation(location)}: there is no such image`);
+  throw new RegistrySyncError(
+    'NOT_FOUND',
+    `${formatLocation(location)}: there is no such image (manifest unknown: manifest unknown)`,
+  );
 }
 
 async function orAbsent<T>(work: () => Promise<T>): Promise<T> {

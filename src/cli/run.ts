@@ -13,7 +13,6 @@ import { inspectCommand } from './commands/inspect.ts';
 import { listTagsCommand } from './commands/list-tags.ts';
 import { manifestDigestCommand } from './commands/manifest-digest.ts';
 import { syncCommand } from './commands/sync.ts';
-import { standaloneSignCommand, standaloneVerifyCommand } from './commands/unbuilt.ts';
 import { withinTimeout } from './command-timeout.ts';
 import { EXIT, exitCodeOf } from './exit-code.ts';
 
@@ -27,8 +26,6 @@ const COMMANDS: readonly AnyCommand[] = [
   loginCommand,
   logoutCommand,
   manifestDigestCommand,
-  standaloneSignCommand,
-  standaloneVerifyCommand,
   completionCommand(() => COMMANDS),
 ];
 

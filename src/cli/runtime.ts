@@ -46,6 +46,7 @@ export interface RuntimeOptions {
   readonly 'max-connections': number;
   readonly 'allow-private-host': readonly string[];
   readonly 'registries-conf'?: string | undefined;
+  readonly 'registries.d'?: string | undefined;
   /** A fixed wait between tries, as in `5s`; a growing one unless given. */
   readonly 'retry-delay'?: string | undefined;
   readonly 'user-agent'?: string | undefined;
@@ -79,6 +80,9 @@ export async function createRuntime(options: RuntimeOptions, io: RunIo): Promise
     secrets,
     write: (text) => screen.write(text),
   });
+  if (options['registries.d'] !== undefined) {
+    log.warn('--registries.d has no effect yet: signatures are neither read nor written');
+  }
   const { rules } = await readRegistriesConf(options['registries-conf'], io.env);
   const agent = options['user-agent'] ?? `registry-sync/${io.version}`;
   const prefix = options['user-agent-prefix'];

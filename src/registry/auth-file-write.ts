@@ -18,7 +18,7 @@ import {
   serverOf,
 } from './auth-file.ts';
 import { eraseFromHelper, storeInHelper, type HelperAnswer } from './credential-helper.ts';
-import { rewriteFile } from './locked-file.ts';
+import { rewriteFile } from '../files/locked-file.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 

@@ -69,7 +69,10 @@ function meaningOf(status: number, codes: string): string {
   if (known !== undefined) return MEANINGS[known] ?? '';
   switch (codeOf(status)) {
     case 'UNAUTHORIZED':
-      return status === 401 ? 'credentials are missing or refused' : 'access is denied';
+      // The first words are what scripts look for.
+      return status === 401
+        ? 'unauthorized: authentication required: credentials are missing or refused'
+        : 'access is denied';
     case 'NOT_FOUND':
       return 'not found';
     case 'RATE_LIMITED':

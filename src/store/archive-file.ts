@@ -8,6 +8,8 @@ import { open, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
 import { RegistrySyncError, throwIfAborted, withName } from '../base/errors.ts';
+import { syncDirectory } from '../files/directory.ts';
+import { cannotWrite, hasCode, reading, writing } from '../files/file-failure.ts';
 import { HEAD_BYTES, inflated, packingOf } from '../tar/inflate.ts';
 import { bytesOf, type TarBytes } from '../tar/read.ts';
 
@@ -130,8 +132,8 @@ export async function createArchive(path: string, tmpdir: string): Promise<NewAr
 }
 
 async function isWrittenThrough(path: string): Promise<boolean> {
-  const status = await stat(path).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined;
+  const status = await stat(path).catch((error: unknown) => {
+    if (hasCode(error, 'ENOENT')) return undefined;
     throw cannotWrite(path, error);
   });
   if (status === undefined) return false;
@@ -159,19 +161,12 @@ async function writeThrough(
   }
 }
 
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r');
-  await directory.sync().finally(() => directory.close());
-}
-
 async function asRegularFile(
   path: string,
   tmpdir: string,
   signal: AbortSignal,
 ): Promise<OpenArchive> {
-  const file = await open(path, 'r').catch((error: NodeJS.ErrnoException) => {
-    throw cannotRead(path, error);
-  });
+  const file = await reading(path, () => open(path, 'r'));
   try {
     const status = await file.stat();
     if (status.isDirectory()) {
@@ -190,41 +185,3 @@ async function asRegularFile(
 function disposing(file: FileHandle, size: number): OpenArchive {
   return { file, size, [Symbol.asyncDispose]: () => file.close() };
 }
-
-/** What a failure of the file system means to people; other failures are as they are. */
-export async function writing<T>(path: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    throw cannotWrite(path, error);
-  }
-}
-
-function cannotWrite(path: string, cause: unknown): unknown {
-  return failed(`can't write ${path}`, cause);
-}
-
-function cannotRead(path: string, cause: unknown): unknown {
-  const { code } = cause as NodeJS.ErrnoException;
-  if (code !== 'ENOENT' && code !== 'ENOTDIR') return failed(`can't read ${path}`, cause);
-  return new RegistrySyncError('NOT_FOUND', `there is no file ${path}`, { cause });
-}
-
-function failed(what: string, cause: unknown): unknown {
-  const { code, errno } = cause as NodeJS.ErrnoException;
-  if (code === undefined || errno === undefined) return cause;
-  return new RegistrySyncError('USAGE', `${what}: ${HINTS[code] ?? code}`, { cause });
-}
-
-const HINTS: Readonly<Record<string, string>> = {
-  ENOSPC: 'the disk is full',
-  EDQUOT: 'the quota of the disk is used up',
-  EFBIG: 'a file may not become so large here (ulimit -f)',
-  EROFS: 'the file system is read-only',
-  EACCES: 'permission denied',
-  EPERM: 'permission denied',
-  ENOENT: 'there is no such directory',
-  ENOTDIR: 'a part of the path is no directory',
-  EISDIR: 'it is a directory',
-  EPIPE: 'whoever read it went away',
-};

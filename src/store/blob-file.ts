@@ -19,8 +19,8 @@ import type { Descriptor } from '../image/descriptor.ts';
 import { UNKNOWN_SIZE } from '../image/schema1.ts';
 import { SMALL_BLOB_BYTES, type BlobBytes } from '../image/source-and-sink.ts';
 import { verified } from '../image/verified.ts';
-import { syncDirectory, temporaryIn } from './directory.ts';
-import { isAbsent, reading, unexpected, writing } from './file-failure.ts';
+import { syncDirectory, temporaryIn } from '../files/directory.ts';
+import { isAbsent, reading, unexpected, writing } from '../files/file-failure.ts';
 
 const CHUNK_BYTES = 256 * 1024;
 

@@ -27,8 +27,8 @@ import {
   removeStale,
   syncDirectory,
   temporaryIn,
-} from './directory.ts';
-import { hasCode, writing } from './file-failure.ts';
+} from '../files/directory.ts';
+import { hasCode, writing } from '../files/file-failure.ts';
 import { formatLocation, type Location } from './location.ts';
 import type { Store } from './open.ts';
 

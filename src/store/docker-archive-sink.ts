@@ -4,6 +4,7 @@
  */
 import { InTurn } from '../base/in-turn.ts';
 import { RegistrySyncError, throwIfAborted } from '../base/errors.ts';
+import { writing } from '../files/file-failure.ts';
 import { isObject, type Descriptor } from '../image/descriptor.ts';
 import type { Digest } from '../image/digest.ts';
 import {
@@ -12,7 +13,7 @@ import {
   type ImageManifest,
   type StoredManifest,
 } from '../image/manifest.ts';
-import { isForeign } from '../image/media-types.ts';
+import { DOCKER_CONFIG, isForeign, OCI_CONFIG } from '../image/media-types.ts';
 import type {
   BlobBytes,
   BlobOutcome,
@@ -21,7 +22,7 @@ import type {
   SinkLimits,
 } from '../image/source-and-sink.ts';
 import { TarWriter } from '../tar/write.ts';
-import { createArchive, writing, type NewArchive } from './archive-file.ts';
+import { createArchive, type NewArchive } from './archive-file.ts';
 import {
   archiveManifest,
   configName,
@@ -35,10 +36,7 @@ import { formatLocation, type ArchiveLocation } from './location.ts';
 import type { StoreSettings } from './open.ts';
 
 /** Those of images; others are no config of an image that Docker could run. */
-const CONFIGS: ReadonlySet<string> = new Set([
-  'application/vnd.docker.container.image.v1+json',
-  'application/vnd.oci.image.config.v1+json',
-]);
+const CONFIGS: ReadonlySet<string> = new Set([DOCKER_CONFIG, OCI_CONFIG]);
 
 /**
  * @throws {RegistrySyncError} `UNSUPPORTED` when there is a file already; `USAGE` when there can be none,

@@ -12,7 +12,7 @@ import { shown } from '../base/shown.ts';
 import { isObject, type Descriptor } from '../image/descriptor.ts';
 import { digestOf, tryParseDigest, type Digest } from '../image/digest.ts';
 import { readManifest, type StoredManifest } from '../image/manifest.ts';
-import { DOCKER_MANIFEST } from '../image/media-types.ts';
+import { DOCKER_CONFIG, DOCKER_MANIFEST } from '../image/media-types.ts';
 import type { BlobBytes, ImageSource } from '../image/source-and-sink.ts';
 import { verified } from '../image/verified.ts';
 import { inflated, packingOf } from '../tar/inflate.ts';
@@ -30,10 +30,8 @@ import {
 import { formatLocation, type ArchiveLocation } from './location.ts';
 import type { StoreSettings } from './open.ts';
 
-export const DOCKER_CONFIG = 'application/vnd.docker.container.image.v1+json';
-
 /** Of what archives hold: layers that are not compressed. */
-export const DOCKER_PLAIN_LAYER = 'application/vnd.docker.image.rootfs.diff.tar';
+const DOCKER_PLAIN_LAYER = 'application/vnd.docker.image.rootfs.diff.tar';
 
 /** A layer that is packed inside of the archive may become so many times its size, and this much. Bytes. */
 const UNPACKED_RATIO = 1100;

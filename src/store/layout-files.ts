@@ -14,9 +14,9 @@ import { MAX_MANIFEST_BYTES, type StoredManifest } from '../image/manifest.ts';
 import type { BlobOutcome, OpenBlob } from '../image/source-and-sink.ts';
 import { isBlobFile, readSmallFile, writeBlobFile, writeWhole } from './blob-file.ts';
 import { checkedManifest } from './content.ts';
-import { makeDirectory, refuseLink, removeStale } from './directory.ts';
-import { writing } from './file-failure.ts';
-import { withFileLock } from './file-lock.ts';
+import { makeDirectory, refuseLink, removeStale } from '../files/directory.ts';
+import { writing } from '../files/file-failure.ts';
+import { withFileLock } from '../files/file-lock.ts';
 import {
   EMPTY_INDEX,
   formatLayoutIndex,

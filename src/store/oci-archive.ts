@@ -26,8 +26,8 @@ import type { ImageSink, ImageSource } from '../image/source-and-sink.ts';
 import { layoutEntries, type LayoutEntry, type LayoutName } from '../tar/layout-read.ts';
 import { packLayout, type PackedEntry } from '../tar/layout-write.ts';
 import { writeAll } from './blob-file.ts';
-import { makeDirectory, syncDirectory, temporaryIn } from './directory.ts';
-import { isAbsent, reading, unexpected, writing } from './file-failure.ts';
+import { makeDirectory, syncDirectory, temporaryIn } from '../files/directory.ts';
+import { isAbsent, reading, unexpected, writing } from '../files/file-failure.ts';
 import type { OciLocation } from './location.ts';
 import {
   createLayoutSink,

@@ -6,7 +6,7 @@ import { parse } from 'csv-parse';
 import { stringify } from 'csv-stringify/sync';
 
 import { RegistrySyncError } from '../base/errors.ts';
-import { WholeFile } from './whole-file.ts';
+import { WholeFile } from '../files/whole-file.ts';
 
 export interface CsvRecord {
   /** Of the file, from 1: the line on which the record ends. */

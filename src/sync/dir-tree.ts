@@ -7,6 +7,7 @@ import { lstat, readdir } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 
 import { RegistrySyncError } from '../base/errors.ts';
+import { cannotWrite, hasCode, reading } from '../files/file-failure.ts';
 import { tryParseDigest } from '../image/digest.ts';
 import type { Location } from '../store/location.ts';
 import type { FoundImage, SourceName } from './sync-plan.ts';
@@ -16,7 +17,7 @@ const MANIFEST = 'manifest.json';
 /**
  * All images below a directory, or the one that it is, by their names' order. Links are not followed.
  *
- * @throws {RegistrySyncError} `USAGE` when a directory can't be read.
+ * @throws {RegistrySyncError} `NOT_FOUND` when there is none, `USAGE` when it can't be read.
  */
 export async function findDirImages(root: string): Promise<FoundImage[]> {
   const found = await imagesBelow(root, '');
@@ -28,7 +29,9 @@ export async function findDirImages(root: string): Promise<FoundImage[]> {
 
 /** Paths from `root` on, with `/` between their parts. */
 async function imagesBelow(root: string, path: string): Promise<string[]> {
-  const entries = await reading(join(root, path), (at) => readdir(at, { withFileTypes: true }));
+  const entries = await reading(join(root, path), () =>
+    readdir(join(root, path), { withFileTypes: true }),
+  );
   if (entries.some((entry) => entry.isFile() && entry.name === MANIFEST)) return [path];
   const names = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
   const found: string[] = [];
@@ -60,28 +63,16 @@ export async function refuseExisting(locations: readonly Location[]): Promise<vo
   for (const location of locations) {
     if (location.transport !== 'dir') continue;
     const { path } = location;
-    const stats = await reading(path, lstat).catch((error: unknown) => {
-      if ((error as Error).cause !== undefined && isAbsent((error as Error).cause))
-        return undefined;
-      throw error;
-    });
-    if (stats !== undefined) {
+    const isThere = await lstat(path).then(
+      () => true,
+      (error: unknown) => {
+        if (hasCode(error, 'ENOENT')) return false;
+        throw cannotWrite(path, error);
+      },
+    );
+    if (isThere) {
       const message = `Refusing to overwrite destination directory ${JSON.stringify(path)}: remove it, or give another destination (nothing was copied)`;
       throw new RegistrySyncError('USAGE', message);
     }
-  }
-}
-
-function isAbsent(cause: unknown): boolean {
-  return (cause as NodeJS.ErrnoException).code === 'ENOENT';
-}
-
-async function reading<T>(path: string, read: (path: string) => Promise<T>): Promise<T> {
-  try {
-    return await read(path);
-  } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    const hint = code === 'ENOENT' ? 'no such file or directory' : code;
-    throw new RegistrySyncError('USAGE', `can't read ${path}: ${hint}`, { cause });
   }
 }

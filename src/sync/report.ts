@@ -1,15 +1,18 @@
 /** What came of a sync: results.csv as rows finish, totals, a summary for machines and one for people. */
 import { createWriteStream, type WriteStream } from 'node:fs';
 import { once } from 'node:events';
+import { dirname } from 'node:path';
 
 import type { Secrets } from '../base/redact.ts';
 import { onOneLine } from '../base/shown.ts';
+import { makeDirectory } from '../files/directory.ts';
+import { cannotWrite, writing } from '../files/file-failure.ts';
+import { WholeFile } from '../files/whole-file.ts';
 import type { PullLimit } from '../http/traffic.ts';
 import { formatReference } from '../image/reference.ts';
 import { formatCsv } from './csv.ts';
 import type { TagOutcome } from './sync.ts';
 import { versionOf } from './tag-row.ts';
-import { cannotWrite, makeDirectoryOf, WholeFile, writing } from './whole-file.ts';
 
 export const RESULT_COLUMNS = [
   'namespace',
@@ -162,7 +165,7 @@ export class ResultsFile {
   /** @throws {RegistrySyncError} `USAGE` when there can be no file at `path`. */
   static async create(path: string, secrets: Secrets): Promise<ResultsFile> {
     return writing(path, async () => {
-      await makeDirectoryOf(path);
+      await makeDirectory(dirname(path));
       const stream = createWriteStream(path, { flags: 'w' });
       await once(stream, 'open');
       return new ResultsFile(path, stream, secrets);

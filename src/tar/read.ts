@@ -15,7 +15,7 @@ import { RegistrySyncError, throwIfAborted } from '../base/errors.ts';
 import { shown } from '../base/shown.ts';
 
 /** More than an archive of images has by far; fewer than would fill the memory. */
-export const MAX_TAR_ENTRIES = 100_000;
+const MAX_TAR_ENTRIES = 100_000;
 
 /** As of Linux's PATH_MAX. */
 const MAX_NAME_LENGTH = 4096;

@@ -11,7 +11,7 @@ import { it } from 'node:test';
 const FLOORS = [
   ['base'],
   ['image'],
-  ['http', 'tar'],
+  ['files', 'http', 'tar'],
   ['registry'],
   ['azure', 'store'],
   ['copy'],

@@ -54,7 +54,7 @@ it('do not wait for one that was killed while it had the lock', async () => {
 
   await Promise.all(['a', 'b'].map((prefix) => write(temp.path, prefix)));
 
-  equal(performance.now() - started < 30_000, true); // well before a lock is old
+  equal(performance.now() - started < 15_000, true); // well before a lock is old
   deepEqual(namesIn(temp.path), named('a', 'b'));
   deepEqual(readdirSync(temp.path).toSorted(), ['blobs', 'index.json', 'oci-layout']);
 });

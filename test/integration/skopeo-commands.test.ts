@@ -263,7 +263,7 @@ describe('as newer versions of skopeo', () => {
     ]) {
       const { code, stderr, stdout } = await runCli(line);
       deepEqual([code, stdout], [2, ''], stderr);
-      match(stderr, /a\/none:v1: there is no such image\n$/);
+      match(stderr, /a\/none:v1: there is no such image \(manifest unknown: manifest unknown\)\n$/);
     }
   });
 
@@ -319,6 +319,16 @@ describe('copy', () => {
     equal(code, 0);
     match(stdout, /^Running in dry-run mode\nWould have copied from=docker:\S+ to=docker:\S+\n$/);
     equal((await runCli(wordsOf('inspect R/never/oci:v1'))).code, 2);
+  });
+
+  it('says which options have no effect', async () => {
+    const given = ['--registries.d /none', '--dest-compress-level 3'];
+    const [d, level] = await Promise.all(
+      given.map((option, at) => runCli(wordsOf(`copy ${option} R/a/oci:v1 R/idle/oci:${at}`))),
+    );
+
+    match(d?.stderr ?? '', /--registries\.d has no effect yet/);
+    match(level?.stderr ?? '', /--dest-compress-level has an effect with --dest-compress-format/);
   });
 
   it('copies nothing when it is to be signed or encrypted', async () => {

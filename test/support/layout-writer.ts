@@ -5,7 +5,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { withFileLock } from '../../src/store/file-lock.ts';
+import { withFileLock } from '../../src/files/file-lock.ts';
 import { createLayoutSink } from '../../src/store/oci-layout.ts';
 import { copyImage, sourceOf } from './copy-image.ts';
 import { image } from './images.ts';

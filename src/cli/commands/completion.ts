@@ -1,5 +1,6 @@
 /** `registry-sync completion`: what shells need to complete command lines. */
 import { defineCommand, type AnyCommand } from '../command.ts';
+import { GLOBAL_OPTIONS } from '../options/global.ts';
 
 /** `commands` are those that are completed. */
 export const completionCommand = (commands: () => readonly AnyCommand[]): AnyCommand =>
@@ -7,7 +8,7 @@ export const completionCommand = (commands: () => readonly AnyCommand[]): AnyCom
     name: 'completion',
     summary: 'Print a script that completes command lines',
     words: { usage: 'bash|zsh|fish', least: 1, most: 1 },
-    options: {},
+    options: GLOBAL_OPTIONS,
     examples: [
       ['source <($0 completion bash)', 'in .bashrc'],
       ['$0 completion fish >~/.config/fish/completions/registry-sync.fish', 'once'],

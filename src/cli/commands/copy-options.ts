@@ -3,24 +3,12 @@ import type { OptionSpec } from '../command.ts';
 import { accessOptions } from '../options/access.ts';
 import { GLOBAL_OPTIONS } from '../options/global.ts';
 import { RETRY_OPTIONS, storeOptions } from '../options/image-access.ts';
+import { UNBUILT_OPTIONS } from '../options/unbuilt.ts';
 
 const WHAT = 'What is copied:';
 const HOW = 'How it is kept:';
 const SOURCE = 'Access to the source (or SOURCE_USERNAME and SOURCE_PASSWORD):';
 const DEST = 'Access to the destination (or TARGET_USERNAME and TARGET_PASSWORD):';
-
-/** Not built yet: whoever gives one must not believe that it did something. */
-export const UNBUILT_OPTIONS = {
-  'sign-by': { type: 'string', hidden: true, describe: 'key to sign with' },
-  'sign-by-sigstore': { type: 'string', hidden: true, describe: 'file of signing parameters' },
-  'sign-by-sigstore-private-key': { type: 'string', hidden: true, describe: 'key to sign with' },
-  'sign-by-sq-fingerprint': { type: 'string', hidden: true, describe: 'key to sign with' },
-  'sign-passphrase-file': { type: 'string', hidden: true, describe: 'passphrase of the key' },
-  'sign-identity': { type: 'string', hidden: true, describe: 'what the signature says is signed' },
-  'encryption-key': { type: 'strings', hidden: true, describe: 'key to encrypt with' },
-  'encrypt-layer': { type: 'strings', hidden: true, describe: 'layers to encrypt' },
-  'decryption-key': { type: 'strings', hidden: true, describe: 'key to decrypt with' },
-} as const satisfies Record<string, OptionSpec>;
 
 export const COPY_OPTIONS = {
   all: {

@@ -2,28 +2,21 @@
 import { RegistrySyncError } from '../../base/errors.ts';
 import type { Choice, Compression, Shape } from '../../copy/shape.ts';
 import { parsePlatform } from '../../image/platform.ts';
-import type { ManifestForm } from '../../image/source-and-sink.ts';
 import type { Transport } from '../../store/location.ts';
 import type { Values } from '../command.ts';
 import { readMachine } from '../options/machine.ts';
+import { readForm } from '../options/manifest-form.ts';
 import type { COPY_OPTIONS } from './copy-options.ts';
 
 export type CopyValues = Values<typeof COPY_OPTIONS>;
-
-const FORMS: Readonly<Record<'oci' | 'v2s2' | 'v2s1', ManifestForm>> = {
-  oci: 'oci',
-  v2s2: 'docker',
-  v2s1: 'schema1',
-};
 
 export type WantedShape = Omit<Shape, 'limits' | 'tmpdir'>;
 
 /** @throws {RegistrySyncError} `USAGE` when options contradict each other, `UNSUPPORTED` for zstd:chunked. */
 export function readShape(values: CopyValues, destination: Transport): WantedShape {
-  const { format } = values;
   return {
     choice: readChoice(values),
-    form: format === undefined ? undefined : FORMS[format],
+    form: readForm(values.format),
     compression: readCompression(values, destination),
     preserveDigests: values['preserve-digests'],
   };

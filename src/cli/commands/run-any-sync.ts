@@ -17,10 +17,18 @@ export async function runAnySync(
   return (await import('./run-skopeo-sync.ts')).runSkopeoSync(values, io, words);
 }
 
+/** Rows are copied from one registry to another, whole unless `--platform` is given. */
+const NOT_OF_ROWS: ReadonlySet<string> = new Set([
+  ...Object.keys(SKOPEO_SYNC_OPTIONS),
+  'override-os',
+  'override-arch',
+  'override-variant',
+]);
+
 /** An option of the other way to sync would be obeyed by nobody. */
 function refuseOthers(values: SyncValues, isRows: boolean): void {
   const isOther = (name: string, { group = '' }: OptionSpec): boolean =>
-    isRows ? name in SKOPEO_SYNC_OPTIONS : ROW_GROUPS.includes(group) || name === 'shard';
+    isRows ? NOT_OF_ROWS.has(name) : ROW_GROUPS.includes(group) || name === 'shard';
   const names = Object.entries(SYNC_OPTIONS);
   const [name] = names.find(([one, spec]) => isOther(one, spec) && isGiven(values, one)) ?? [];
   if (name === undefined) return;

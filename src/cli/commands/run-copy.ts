@@ -3,23 +3,23 @@ import { RegistrySyncError } from '../../base/errors.ts';
 import { createCopier } from '../../copy/copier.ts';
 import { createTransfers } from '../../copy/run.ts';
 import { ALL } from '../../copy/select.ts';
-import { shaped, type Shape } from '../../copy/shape.ts';
+import { changesOf, shaped, type Shape } from '../../copy/shape.ts';
 import type { Digest } from '../../image/digest.ts';
 import { formatReference } from '../../image/reference.ts';
 import type { ImageSink, ImageSource } from '../../image/source-and-sink.ts';
 import { parseLocation, parseNamed, type Location } from '../../store/location.ts';
-import { WholeFile } from '../../sync/whole-file.ts';
+import { WholeFile } from '../../files/whole-file.ts';
 import type { RunIo } from '../command.ts';
 import { EXIT } from '../exit-code.ts';
 import { Images } from '../open-image.ts';
-import { readAccess } from '../options/access.ts';
+import { readAccess, withOldNames } from '../options/access.ts';
 import { readStore } from '../options/image-access.ts';
+import { refuseUnbuilt } from '../options/unbuilt.ts';
 import { checkPolicy } from '../policy.ts';
 import { openRoot, type RootOf } from '../root-of.ts';
 import { createRuntime, type Runtime } from '../runtime.ts';
 import { limitsOf } from '../sink-limits.ts';
 import { temporaryDirectory } from '../temporary-directory.ts';
-import { UNBUILT_OPTIONS } from './copy-options.ts';
 import { readShape, type CopyValues, type WantedShape } from './copy-shape.ts';
 
 /** Blobs that are held whole are many and small; only the number of streams is an option. */
@@ -68,7 +68,7 @@ async function copyImage(job: Job, io: RunIo): Promise<Digest> {
   const { signal } = io.shutdown;
   const runtime = await createRuntime({ ...values, quiet: true }, io);
   await checkPolicy(job.source, values, io.env);
-  warnOfNoEffect(values, destination, runtime);
+  warnOfNoEffect(job, runtime);
   const { sinks, sources } = openBoth(job, runtime);
   await using sink = await sinks.sink(destination, signal);
   await using image = await openRoot(sources, job.source, signal);
@@ -117,20 +117,9 @@ async function copyShaped(
     signal,
   });
   if (outcome === 'unchanged') say(`Nothing to copy: ${sink.name} is ${digest} already`);
-  const isList = image.root.manifest.kind === 'index';
-  if (digest !== before && !isList) say(`The digest has changed from ${before} to ${digest}`);
+  const old = [...changesOf(source)].find(([, now]) => now === digest)?.[0];
+  if (old !== undefined && old !== digest) say(`The digest has changed from ${old} to ${digest}`);
   return digest;
-}
-
-function refuseUnbuilt(values: CopyValues): void {
-  const given = Object.keys(UNBUILT_OPTIONS).filter((name) => {
-    const value: unknown = values[name as keyof typeof UNBUILT_OPTIONS];
-    return Array.isArray(value) ? value.length > 0 : value !== undefined;
-  });
-  if (given.length === 0) return;
-  const names = given.map((name) => `--${name}`).join(', ');
-  const message = `${names}: signing and encryption are not supported yet, and nothing was copied`;
-  throw new RegistrySyncError('UNSUPPORTED', message);
 }
 
 /** In full, as archives name images. */
@@ -151,7 +140,13 @@ function readAdditionalTags(values: CopyValues, { transport }: Location): string
   });
 }
 
-function warnOfNoEffect(values: CopyValues, { transport }: Location, { log }: Runtime): void {
+function warnOfNoEffect({ values, destination, shape }: Job, { log }: Runtime): void {
+  const { transport } = destination;
+  const isCompressing = ['gzip', 'zstd'].includes(shape.compression?.format ?? '');
+  if (values['dest-compress-level'] !== undefined && !isCompressing) {
+    const needed = transport === 'dir' ? '--dest-compress' : '--dest-compress-format';
+    log.warn(`--dest-compress-level has an effect with ${needed} only`);
+  }
   for (const name of ['dest-compress', 'dest-decompress'] as const) {
     if (values[name] && transport !== 'dir') log.warn(`--${name} has an effect with dir: only`);
   }
@@ -164,14 +159,8 @@ function openBoth(
   { values, additionalTags }: Job,
   runtime: Runtime,
 ): { readonly sinks: Images; readonly sources: Images } {
-  const { authfile, 'tls-verify': tlsVerify, screds, dcreds } = values;
-  const both = {
-    ...values,
-    'src-creds': values['src-creds'] ?? screds,
-    'dest-creds': values['dest-creds'] ?? dcreds,
-    'src-tls-verify': values['src-tls-verify'] ?? tlsVerify,
-    'dest-tls-verify': values['dest-tls-verify'] ?? tlsVerify,
-  };
+  const { authfile } = values;
+  const both = withOldNames(values);
   const sinks = new Images({
     runtime,
     access: readAccess(both, 'dest-', { authfile }),

@@ -4,7 +4,7 @@ import { instanceFor } from '../../copy/select.ts';
 import type { Descriptor } from '../../image/descriptor.ts';
 import type { Digest } from '../../image/digest.ts';
 import type { StoredManifest } from '../../image/manifest.ts';
-import { kindOfMediaType, OCI_MANIFEST } from '../../image/media-types.ts';
+import { kindOfMediaType, OCI_CONFIG, OCI_MANIFEST } from '../../image/media-types.ts';
 import { schema1Entries } from '../../image/schema1.ts';
 import type { ImageSource } from '../../image/source-and-sink.ts';
 import { parseLocation, parseNamed, type Location } from '../../store/location.ts';
@@ -25,7 +25,6 @@ type InspectValues = Values<typeof INSPECT_OPTIONS>;
 
 /** Larger configs are not read. Source: containers/image, MaxConfigBodySize. Bytes. */
 const MAX_CONFIG_BYTES = 4 * 1024 * 1024;
-const OCI_CONFIG = 'application/vnd.oci.image.config.v1+json';
 
 /** Resolves to the exit code. */
 export async function runInspect(

@@ -1,6 +1,4 @@
 /** Runs `sync --src`: what is meant is found, named and checked, and only then copied. */
-import { tmpdir } from 'node:os';
-
 import { isError, throwIfAborted, withName } from '../../base/errors.ts';
 import { createCopier, type Copy } from '../../copy/copier.ts';
 import { createTransfers } from '../../copy/run.ts';
@@ -14,15 +12,15 @@ import { runPlan } from '../../sync/plan-run.ts';
 import type { YamlRegistry } from '../../sync/sources-yaml.ts';
 import { planSync, type Destination, type PlannedImage } from '../../sync/sync-plan.ts';
 import { tidied } from '../../sync/target-name.ts';
-import { WholeFile } from '../../sync/whole-file.ts';
+import { WholeFile } from '../../files/whole-file.ts';
 import type { RunIo } from '../command.ts';
 import { EXIT } from '../exit-code.ts';
 import { Images } from '../open-image.ts';
-import { readAccess, type Access } from '../options/access.ts';
-import { readDuration } from '../options/duration.ts';
+import { readAccess, withOldNames, type Access } from '../options/access.ts';
 import { checkPolicy } from '../policy.ts';
 import { createRuntime, type Runtime } from '../runtime.ts';
 import { limitsOf } from '../sink-limits.ts';
+import { temporaryDirectory } from '../temporary-directory.ts';
 import type { SyncValues } from './run-sync.ts';
 import { readSyncRequest, type SyncRequest } from './skopeo-sync-request.ts';
 import { findImages, type Found, type SourceGroup } from './sync-sources.ts';
@@ -48,15 +46,18 @@ export async function runSkopeoSync(
 ): Promise<number> {
   const values = withOldNames(given);
   const request = readSyncRequest(values, words);
-  const runtime = await createSyncRuntime(values, io);
+  const times = values['retry-times'] ?? RETRY_TIMES;
+  const runtime = await createRuntime({ ...values, 'retry-times': times }, io);
   io.shutdown.graceMs = values['grace-period'] * 1000;
   const shared = { authfile: values.authfile, azureCredential: values['azure-credential'] };
   const store = values.tmpdir === undefined ? {} : { tmpdir: values.tmpdir };
+  const azureCloud = values['azure-cloud'];
   const target = new Images({
     runtime,
     access: readAccess(values, 'dest-', shared),
     variables: 'TARGET',
     store,
+    azureCloud,
   });
   meet(target, request.destination);
   const access = readAccess(values, 'src-', shared);
@@ -67,6 +68,7 @@ export async function runSkopeoSync(
       variables: 'SOURCE',
       other: target,
       store,
+      azureCloud,
     });
   const { log, signal } = runtime;
   try {
@@ -78,27 +80,6 @@ export async function runSkopeoSync(
     log.error(error.message);
     return EXIT.failed;
   }
-}
-
-/** Options that skopeo once had by other names. */
-function withOldNames(values: SyncValues): SyncValues {
-  const verify = values['tls-verify'];
-  return {
-    ...values,
-    'src-creds': values['src-creds'] ?? values.screds,
-    'dest-creds': values['dest-creds'] ?? values.dcreds,
-    'src-tls-verify': values['src-tls-verify'] ?? verify,
-    'dest-tls-verify': values['dest-tls-verify'] ?? verify,
-  };
-}
-
-async function createSyncRuntime(values: SyncValues, io: RunIo): Promise<Runtime> {
-  const times = values['retry-times'] ?? RETRY_TIMES;
-  const delay = values['retry-delay'];
-  const delayMs = delay === undefined ? 0 : readDuration('retry-delay', delay);
-  const runtime = await createRuntime({ ...values, 'retry-times': times }, io);
-  if (delayMs === 0) return runtime;
-  return { ...runtime, retry: { ...runtime.retry, firstDelayMs: delayMs, maxDelayMs: delayMs } };
 }
 
 /** The destination's registry first: a source that is the same one then shares what is known of blobs. */
@@ -204,7 +185,7 @@ function copierOf({
     choice,
     form,
     preserveDigests: values['preserve-digests'],
-    tmpdir: values.tmpdir ?? (runtime.env.TMPDIR || tmpdir()),
+    tmpdir: temporaryDirectory(values.tmpdir, runtime.env),
   };
   return async ({ source: from, destination: to, group }, signal) => {
     await checkPolicy(from, values, runtime.env);

@@ -1,5 +1,6 @@
 /** The options that `sync` has as skopeo's, besides those of both ways to sync. */
 import type { OptionSpec } from '../command.ts';
+import { SIGNING_OPTIONS } from '../options/unbuilt.ts';
 
 const WHICH = "As skopeo's sync, with --src:";
 const NAMES = "As skopeo's sync, names at the destination:";
@@ -89,11 +90,7 @@ export const SKOPEO_SYNC_OPTIONS = {
     group: HOW,
     describe: 'the same wait before each repetition, as in 5s, instead of a growing one',
   },
-  'sign-by': { type: 'string', hidden: true, describe: 'not yet' },
-  'sign-by-sigstore': { type: 'string', hidden: true, describe: 'not yet' },
-  'sign-by-sigstore-private-key': { type: 'string', hidden: true, describe: 'not yet' },
-  'sign-by-sq-fingerprint': { type: 'string', hidden: true, describe: 'not yet' },
-  'sign-passphrase-file': { type: 'string', hidden: true, describe: 'not yet' },
+  ...SIGNING_OPTIONS,
   // What skopeo once had, and still takes.
   'tls-verify': { type: 'boolean', hidden: true, describe: '--src-tls-verify, --dest-tls-verify' },
   screds: { type: 'string', hidden: true, describe: '--src-creds' },

@@ -7,6 +7,8 @@ import type { ManifestForm } from '../../image/source-and-sink.ts';
 import { compileGoRegex } from '../../sync/go-regex.ts';
 import { checkNaming, DESTINATIONS, type Destination, type Naming } from '../../sync/sync-plan.ts';
 import { readMachine } from '../options/machine.ts';
+import { readForm } from '../options/manifest-form.ts';
+import { refuseUnbuilt } from '../options/unbuilt.ts';
 import type { SyncValues } from './run-sync.ts';
 
 const SOURCES = ['docker', 'dir', 'yaml'] as const;
@@ -23,7 +25,7 @@ export interface SyncRequest {
 
 /** @throws {RegistrySyncError} `USAGE` that names the option or word that is wrong. */
 export function readSyncRequest(values: SyncValues, words: readonly string[]): SyncRequest {
-  refuseSigning(values);
+  refuseUnbuilt(values);
   const kind = oneOf('src', values.src, SOURCES);
   const transport = oneOf('dest', values.dest, DESTINATIONS);
   const [source, to] = words;
@@ -46,30 +48,9 @@ export function readSyncRequest(values: SyncValues, words: readonly string[]): S
     },
     wants: readFilter(values),
     choice: readChoice(values),
-    form: values.format === undefined ? undefined : FORMS[values.format],
+    form: readForm(values.format),
     referrers: readReferrers(values),
   };
-}
-
-const FORMS: Readonly<Record<string, ManifestForm>> = {
-  oci: 'oci',
-  v2s2: 'docker',
-  v2s1: 'schema1',
-};
-
-const SIGNING = [
-  'sign-by',
-  'sign-by-sigstore',
-  'sign-by-sigstore-private-key',
-  'sign-by-sq-fingerprint',
-  'sign-passphrase-file',
-] as const;
-
-function refuseSigning(values: SyncValues): void {
-  const name = SIGNING.find((one) => values[one] !== undefined);
-  if (name === undefined) return;
-  const message = `--${name}: images can't be signed yet, so nothing was copied: leave it out, and sign with another tool`;
-  throw new RegistrySyncError('UNSUPPORTED', message);
 }
 
 function oneOf<T extends string>(

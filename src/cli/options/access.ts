@@ -49,6 +49,29 @@ export interface Access extends CredentialOptions {
 
 type AzureCredential = (typeof AZURE_CREDENTIAL.choices)[number];
 
+/** Words that skopeo once had, and still takes. Those of today count more. */
+export interface OldNames {
+  readonly screds?: string | undefined;
+  readonly dcreds?: string | undefined;
+  readonly 'tls-verify'?: boolean | undefined;
+  readonly 'src-creds'?: string | undefined;
+  readonly 'dest-creds'?: string | undefined;
+  readonly 'src-tls-verify'?: boolean | undefined;
+  readonly 'dest-tls-verify'?: boolean | undefined;
+}
+
+/** The same values under the names of today. */
+export function withOldNames<V extends OldNames>(values: V): V {
+  const { screds, dcreds, 'tls-verify': tlsVerify } = values;
+  return {
+    ...values,
+    'src-creds': values['src-creds'] ?? screds,
+    'dest-creds': values['dest-creds'] ?? dcreds,
+    'src-tls-verify': values['src-tls-verify'] ?? tlsVerify,
+    'dest-tls-verify': values['dest-tls-verify'] ?? tlsVerify,
+  };
+}
+
 /** What holds for both sides of a sync unless one says otherwise. */
 export interface SharedAccess {
   readonly authfile?: string | undefined;

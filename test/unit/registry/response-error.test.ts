@@ -41,7 +41,12 @@ describe('the error that an answer means', () => {
       const { message, code } = await errorOf(401, body);
 
       equal(code, 'UNAUTHORIZED');
-      equal(message.startsWith('r.test/a:1: credentials are missing or refused (401'), true);
+      equal(
+        message.startsWith(
+          'r.test/a:1: unauthorized: authentication required: credentials are missing or refused (401',
+        ),
+        true,
+      );
     });
   }
 });

@@ -85,7 +85,7 @@ describe('writeBlobFile', () => {
 
     await rejects(writeBlobFile(path, target(LARGE), LARGE, NEVER), {
       code: 'USAGE',
-      message: `can't write ${path}: there is no such file or directory`,
+      message: `can't write ${path}: there is no such directory`,
     });
   });
 });

@@ -56,8 +56,8 @@ describe('findDirImages', () => {
 
   it('says that a directory is not there', async () => {
     await rejects(findDirImages('/nonexistent/usb'), {
-      code: 'USAGE',
-      message: "can't read /nonexistent/usb: no such file or directory",
+      code: 'NOT_FOUND',
+      message: "can't read /nonexistent/usb: there is no such file or directory",
     });
   });
 });

@@ -4,7 +4,7 @@ import { readFile, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 
-import { withFileLock } from '../../../src/store/file-lock.ts';
+import { withFileLock } from '../../../src/files/file-lock.ts';
 import { tempDir } from '../../support/temp-dir.ts';
 
 const { signal: NEVER } = new AbortController();

@@ -15,7 +15,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { rewriteFile } from '../../../src/registry/locked-file.ts';
+import { rewriteFile } from '../../../src/files/locked-file.ts';
 import { tempDir } from '../../support/temp-dir.ts';
 
 /** Somebody takes the lock away, writes the file and is done. */

@@ -11,7 +11,7 @@ import { cancelled, throwIfAborted } from '../base/errors.ts';
 import { hasCode, isAbsent, unexpected, writing } from './file-failure.ts';
 
 /** Nobody needs it for longer than it takes to write one small file. Milliseconds. */
-const STALE_MS = 60_000;
+const STALE_MS = 20_000;
 const POLL_MS = 20;
 
 /** Whether the lock is still held; it is asked right before what was prepared becomes visible. */

@@ -4,7 +4,7 @@ import { symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { it } from 'node:test';
 
-import { refuseLink, removeStale, temporaryIn } from '../../../src/store/directory.ts';
+import { refuseLink, removeStale, temporaryIn } from '../../../src/files/directory.ts';
 import { tempDir } from '../../support/temp-dir.ts';
 
 it('removeStale removes what killed runs left long ago, and nothing else', async () => {

@@ -1,4 +1,4 @@
-/** What failures of the file system mean to people. */
+/** What failures of the file system mean to people: the only place that has words for them. */
 import { RegistrySyncError } from '../base/errors.ts';
 
 /** @throws {RegistrySyncError} `USAGE` that names the file, when `work` can't write it. */
@@ -6,7 +6,7 @@ export async function writing<T>(path: string, work: () => Promise<T>): Promise<
   try {
     return await work();
   } catch (error) {
-    throw failed("can't write", path, error);
+    throw cannotWrite(path, error);
   }
 }
 
@@ -15,8 +15,17 @@ export async function reading<T>(path: string, work: () => Promise<T>): Promise<
   try {
     return await work();
   } catch (error) {
-    throw failed("can't read", path, error);
+    throw cannotRead(path, error);
   }
+}
+
+/** What is no failure of the file system is as it was. */
+export function cannotWrite(path: string, cause: unknown): unknown {
+  return failed("can't write", path, cause);
+}
+
+function cannotRead(path: string, cause: unknown): unknown {
+  return failed("can't read", path, cause);
 }
 
 /** What is refused, since it is not what the format has there. */
@@ -35,11 +44,13 @@ export function hasCode(error: unknown, ...codes: readonly string[]): boolean {
 
 function failed(verb: "can't write" | "can't read", path: string, cause: unknown): unknown {
   const { code } = cause as NodeJS.ErrnoException;
-  if (code === undefined || cause instanceof RegistrySyncError) return cause;
+  if (cause instanceof RegistrySyncError || !/^E(?!RR_)[A-Z0-9]+$/.test(code ?? '')) return cause;
   if (code === 'ELOOP') return unexpected(path, 'is a link, and links are not followed');
   const isMissing = verb === "can't read" && isAbsent(cause);
-  const message = `${verb} ${path}: ${HINTS[code] ?? code}`;
-  return new RegistrySyncError(isMissing ? 'NOT_FOUND' : 'USAGE', message, { cause });
+  const hint = HINTS[`${verb}: ${code}`] ?? HINTS[code ?? ''] ?? code;
+  return new RegistrySyncError(isMissing ? 'NOT_FOUND' : 'USAGE', `${verb} ${path}: ${hint}`, {
+    cause,
+  });
 }
 
 const HINTS: Readonly<Record<string, string>> = {
@@ -50,9 +61,11 @@ const HINTS: Readonly<Record<string, string>> = {
   EACCES: 'permission denied',
   EPERM: 'permission denied',
   ENOENT: 'there is no such file or directory',
+  "can't write: ENOENT": 'there is no such directory',
   ENOTDIR: 'a part of the path is no directory',
   EEXIST: 'there is something else of that name',
   EISDIR: 'it is a directory',
   EMFILE: 'too many files are open (ulimit -n)',
   ENAMETOOLONG: 'the name is too long',
+  EPIPE: 'whoever read it went away',
 };

@@ -1,12 +1,9 @@
 /**
  * Changes to a file that other programs change too: one at a time, and the file is never seen by half.
- *
- * A lock is a file beside it, made with O_EXCL. Who was killed leaves it behind: it is taken away when
- * it is older than any change lasts, and who holds a lock looks whether it is still theirs before the
- * new file takes the old one's place.
+ * Who holds the lock looks whether it is still theirs before the new file takes the old one's place.
  */
 import { randomBytes } from 'node:crypto';
-import { type Stats } from 'node:fs';
+import type { Stats } from 'node:fs';
 import {
   chown,
   mkdir,
@@ -18,17 +15,18 @@ import {
   rename,
   rm,
   stat,
-  writeFile,
 } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 
-import { RegistrySyncError } from '../base/errors.ts';
+import { isError, RegistrySyncError } from '../base/errors.ts';
+import { syncDirectory } from './directory.ts';
+import { hasCode, writing } from './file-failure.ts';
+import { withFileLock, type IsHeld } from './file-lock.ts';
 
-const POLL_MS = 15;
-/** A change takes milliseconds; an older lock is of somebody who is dead. */
+/** A change takes milliseconds; what is older is of somebody who is dead. */
 const STALE_MS = 10_000;
-const PATIENCE_MS = 30_000;
+/** Longer than the lock of somebody dead is one. */
+const PATIENCE_MS = 40_000;
 const TAKEN_AWAY = Symbol('the lock was taken away');
 
 /**
@@ -41,14 +39,22 @@ export async function rewriteFile(
   path: string,
   change: (text: string | undefined) => string | undefined,
 ): Promise<void> {
-  try {
+  await writing(path, async () => {
     const file = await targetOf(path);
     await mkdir(dirname(file), { recursive: true, mode: 0o700 });
     while ((await locked(file, (isHeld) => rewrite(file, change, isHeld))) === TAKEN_AWAY);
+  });
+}
+
+async function locked<T>(file: string, work: (isHeld: IsHeld) => Promise<T>): Promise<T> {
+  const lock = join(dirname(file), `.${basename(file)}.lock`);
+  const patience = AbortSignal.timeout(PATIENCE_MS);
+  try {
+    return await withFileLock(lock, patience, work);
   } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    if (cause instanceof RegistrySyncError || code === undefined) throw cause;
-    throw new RegistrySyncError('USAGE', `can't write ${path} (${code})`, { cause });
+    if (!isError(cause, 'CANCELLED')) throw cause;
+    const message = `can't write ${file}: another program holds ${lock}; remove it if there is none`;
+    throw new RegistrySyncError('USAGE', message, { cause });
   }
 }
 
@@ -66,7 +72,7 @@ async function targetOf(path: string): Promise<string> {
 async function rewrite(
   file: string,
   change: (text: string | undefined) => string | undefined,
-  isHeld: () => Promise<boolean>,
+  isHeld: IsHeld,
 ): Promise<typeof TAKEN_AWAY | undefined> {
   const before = await stat(file).catch(ifMissing);
   if (before?.isFile() === false) {
@@ -86,8 +92,7 @@ async function rewrite(
   } finally {
     await rm(temporary, { force: true });
   }
-  const directory = await open(dirname(file), 'r');
-  await directory.sync().finally(() => directory.close());
+  await syncDirectory(dirname(file));
   return undefined;
 }
 
@@ -116,42 +121,8 @@ async function writeWhole(path: string, text: string, before: Stats | undefined)
   if (before !== undefined) await chown(path, before.uid, before.gid).catch(() => {});
 }
 
-async function locked<T>(
-  file: string,
-  work: (isHeld: () => Promise<boolean>) => Promise<T>,
-): Promise<T> {
-  const lock = join(dirname(file), `.${basename(file)}.lock`);
-  const mine = randomBytes(12).toString('hex');
-  const isHeld = async (): Promise<boolean> =>
-    (await readFile(lock, 'utf8').catch(ifMissing)) === mine;
-  const deadline = Date.now() + PATIENCE_MS;
-  while (!(await tryLock(lock, mine))) {
-    if (Date.now() > deadline) {
-      const message = `can't write ${file}: another program holds ${lock}; remove it if there is none`;
-      throw new RegistrySyncError('USAGE', message);
-    }
-    await sleep(POLL_MS);
-  }
-  try {
-    return await work(isHeld);
-  } finally {
-    if (await isHeld()) await rm(lock, { force: true });
-  }
-}
-
-async function tryLock(lock: string, mine: string): Promise<boolean> {
-  try {
-    await writeFile(lock, mine, { flag: 'wx', mode: 0o600 });
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-  }
-  if (isStale(await stat(lock).catch(ifMissing))) await rm(lock, { force: true });
-  return false;
-}
-
 function isMissing(error: unknown): boolean {
-  return (error as NodeJS.ErrnoException).code === 'ENOENT';
+  return hasCode(error, 'ENOENT');
 }
 
 function ifMissing(error: unknown): undefined {
