@@ -35,6 +35,8 @@ async function rootOf(
 ): Promise<StoredManifest> {
   const found = await source.head(signal);
   if (found !== undefined) return source.manifest(found.digest, signal);
+  // Files say better what is missing.
+  if (location.transport !== 'docker') return source.manifest('root', signal);
   throw new RegistrySyncError(
     'NOT_FOUND',
     `${formatLocation(location)}: there is no such image (manifest unknown: manifest unknown)`,
