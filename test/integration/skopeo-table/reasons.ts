@@ -35,7 +35,9 @@ export const REASONS = {
   preserveArchive:
     '`--preserve-digests` to an archive, in which layers have to be plain, is refused: the digests would not stay.',
   indexAlone: 'An index without its images is not converted.',
-  schema1Config: '`inspect --config --raw` of schema 1 prints the config that is in its history.',
+  schema1Config:
+    '`inspect --config` of schema 1 prints the config that is in its history, without layers, whose digests are not known; skopeo prints empty ones, and nothing with `--raw`.',
+  shells: 'Completion is for bash, zsh and fish.',
 } as const;
 
 export type Reason = keyof typeof REASONS;
