@@ -146,32 +146,38 @@ const OCI_NAME =
   /^[A-Za-z0-9]+(?:(?:[-._:@+]|--)[A-Za-z0-9]+)*(?:\/[A-Za-z0-9]+(?:(?:[-._:@+]|--)[A-Za-z0-9]+)*)*$/;
 
 function readOci(transport: OciLocation['transport'], text: string, rest: string): OciLocation {
-  const colon = rest.indexOf(':');
-  const path = colon < 0 ? rest : rest.slice(0, colon);
-  const name = colon < 0 ? '' : rest.slice(colon + 1);
-  if (path === '') throw wrong(text, 'has no path');
-  if (name === '') return { transport, path };
-  const index = indexIn(text, name);
+  const { path, name, index } = splitFile(text, rest);
   if (index !== undefined) return { transport, path, index };
+  if (name === undefined) return { transport, path };
   if (!OCI_NAME.test(name)) throw wrong(text, `names no image: ${JSON.stringify(name)}`);
   return { transport, path, name };
 }
 
 function readArchive(text: string, rest: string): ArchiveLocation {
   const transport = 'docker-archive';
-  const colon = rest.indexOf(':');
-  const path = colon < 0 ? rest : rest.slice(0, colon);
-  const name = colon < 0 ? '' : rest.slice(colon + 1);
-  if (path === '') throw wrong(text, 'has no path');
-  if (name === '') return { transport, path };
-  const index = indexIn(text, name);
+  const { path, name, index } = splitFile(text, rest);
   if (index !== undefined) return { transport, path, index };
+  if (name === undefined) return { transport, path };
   const reference = parseNamed(name);
   if (reference === undefined) throw wrong(text, `names no image: ${JSON.stringify(name)}`);
   if (reference.digest !== undefined)
     throw wrong(text, 'names a digest, which archives do not have');
   const { registry, path: repository, tag = 'latest' } = reference;
   return { transport, path, reference: `${registry}/${repository}:${tag}` };
+}
+
+/** A file, and which image in it: `path`, `path:name` or `path:@index`. */
+function splitFile(
+  text: string,
+  rest: string,
+): { readonly path: string; readonly name?: string; readonly index?: number } {
+  const colon = rest.indexOf(':');
+  const path = colon < 0 ? rest : rest.slice(0, colon);
+  const name = colon < 0 ? '' : rest.slice(colon + 1);
+  if (path === '') throw wrong(text, 'has no path');
+  if (name === '') return { path };
+  const index = indexIn(text, name);
+  return index === undefined ? { path, name } : { path, index };
 }
 
 /** `@3` */
