@@ -4,8 +4,9 @@
  */
 import { deepEqual, doesNotMatch, equal, match, ok } from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { createHash } from 'node:crypto';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { join, relative } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 
 import { runCli, type CliResult } from '../support/cli.ts';
@@ -89,6 +90,20 @@ async function rowOf(base: string, tag: string): Promise<string> {
   return `${base.replace(/^.*\/v2\//, '')}:${tag} ${answer.headers.get('docker-content-digest')}`;
 }
 
+/** `path sha256` of every file under `root`. */
+async function filesIn(root: string): Promise<string[]> {
+  const entries = await readdir(root, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile());
+  const rows = files.map(async ({ parentPath, name }) => {
+    const path = join(parentPath, name);
+    const hash = createHash('sha256').update(await readFile(path));
+    return `${relative(root, path)} ${hash.digest('hex')}`;
+  });
+  const sorted = (await Promise.all(rows)).toSorted();
+  ok(sorted.length > 0);
+  return sorted;
+}
+
 function oursUnder(path: string, content: readonly string[]): string[] {
   return content.filter((row) => row.startsWith(`${path}/`));
 }
@@ -145,7 +160,6 @@ const CASES: Record<string, Case> = {
     args: ['--src', 'oci', '--dest', 'docker', 'SRC/a/b/web', 'TO/t17'],
     code: 1,
   },
-  'dir to dir': { args: ['--src', 'dir', '--dest', 'dir', '/tmp', '/tmp'], code: 1 },
   'a directory that is not there': {
     args: ['--src', 'dir', '--dest', 'docker', '/nonexistent', 'TO/t18'],
     code: 1,
@@ -306,6 +320,21 @@ describe('sync as skopeo, what newer ones have', () => {
 });
 
 describe('sync as skopeo, what only we have', () => {
+  it('copies from a directory to another, and overwrites nothing there', async () => {
+    const [from, to] = [join(dir.path, 'from'), join(dir.path, 'to')];
+    const repository = `${source.host}/a/b/web`;
+    equal((await sync('-a', '-s', 'docker', '-d', 'dir', repository, from)).code, 0);
+    const line = ['-a', '-s', 'dir', '-d', 'dir', from, to];
+    const { code, stderr } = await sync(...line);
+
+    equal(code, 0, stderr);
+    deepEqual(await filesIn(to), await filesIn(from));
+    const again = await sync(...line);
+    equal(again.code, 1);
+    match(again.stderr, /Refusing to overwrite destination directory ".*\/to\/web:1\.0"/);
+    match((await sync('-s', 'dir', '-d', 'dir', from, from)).stderr, /Refusing to overwrite/);
+  });
+
   it('obeys filters as document 000 has them', async () => {
     const { code } = await sync(
       ...DOCKERS,

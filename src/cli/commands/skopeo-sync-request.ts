@@ -32,10 +32,6 @@ export function readSyncRequest(values: SyncValues, words: readonly string[]): S
   if (source === undefined || to === undefined) {
     throw usage(`sync --src needs two words, SOURCE and DESTINATION: ${words.length} given`);
   }
-  if (kind === 'dir' && transport === 'dir') {
-    const it = `'${kind}'`;
-    throw usage(`sync from ${it} to ${it} not implemented: copy the files, with rsync or cp -r`);
-  }
   if (source === '') throw usage('the source is empty');
   return {
     from: { kind, source },

@@ -37,6 +37,7 @@ export const REASONS = {
   indexAlone: 'An index without its images is not converted.',
   schema1Config:
     '`inspect --config` of schema 1 prints the config that is in its history, without layers, whose digests are not known; skopeo prints empty ones, and nothing with `--raw`.',
+  dirToDir: 'sync copies from directories to directories too; skopeo leaves that to other tools.',
   shells: 'Completion is for bash, zsh and fish.',
 } as const;
 

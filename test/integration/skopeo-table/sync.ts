@@ -174,10 +174,19 @@ function fromYaml(to: string): readonly Case[] {
   }));
 }
 
+const TO_ANOTHER_DIR: readonly Case[] = ['', '--all', '--scoped'].map((more) => ({
+  line: `sync --src dir --dest dir ${more} in out`,
+  before: TREE,
+  differs: { because: 'dirToDir', skopeo: { code: 1 }, ours: { code: 0 } },
+  stdout: 'any',
+  left: 'any',
+}));
+
 export const SYNC: readonly Case[] = [
   ...DOCKER,
   ...AGAIN,
   ...DIR,
+  ...TO_ANOTHER_DIR,
   ...SCOPED_BY_PORT,
   ...fromYaml('--dest dir sync.yaml out'),
   ...sample(3, fromYaml('-D --dest docker sync.yaml {ns}')),

@@ -133,7 +133,6 @@ const WORDS = [
   'sync --src docker --dest docker a b c',
   'sync --src nope --dest dir a b',
   'sync --src docker --dest nope a b',
-  'sync --src dir --dest dir {s}/docker out',
   'sync --src docker --dest yaml a b',
   'sync --src docker --dest dir --format nope {seed}/docker out',
   'sync --src docker --dest dir --nope a b',

@@ -19,7 +19,6 @@ const WRONG: [string[], RegExp][] = [
   [['a', 'b'], /A source transport must be specified/],
   [['-s', 'oci', '-d', 'dir', 'a', 'b'], /--src: "oci" is not a valid source transport/],
   [['-s', 'docker', '-d', 'yaml', 'a', 'b'], /--dest: "yaml" is not a valid destination tran/],
-  [['-s', 'dir', '-d', 'dir', 'a', 'b'], /sync from 'dir' to 'dir' not implemented/],
   [['-s', 'docker', '-d', 'docker', 'a'], /needs two words, SOURCE and DESTINATION: 1 given/],
   [[...TO, 'c'], /sync takes 0 to 2 words/],
   [[...TO, '--format', 'v1'], /--format: "v1" is none of oci, v2s1, v2s2/],
