@@ -4,7 +4,8 @@
  * Sources: OCI Distribution 1.1, «Endpoints»; the API of version 2021-07-01.
  */
 import { listReferrers } from '../registry/manifests.ts';
-import { json, refusal, type Reply } from '../registry/reply.ts';
+import { json, type Reply } from '../registry/reply.ts';
+import { endpointOf, NAME, path, type Path } from '../registry/routes.ts';
 import type { Scope } from '../registry/scopes.ts';
 import { plainText } from './answers.ts';
 import { pullBlob, pullManifest, pushManifest, removeBlob, removeManifest } from './content.ts';
@@ -31,13 +32,6 @@ export interface AcrRoute {
   readonly endpoint: AcrEndpoint;
 }
 
-interface Path {
-  /** Groups: repository, reference. */
-  readonly pattern: RegExp;
-  /** By method; GET answers HEAD too. */
-  readonly endpoints: Readonly<Record<string, AcrEndpoint>>;
-}
-
 type Needs = AcrEndpoint['needs'];
 
 const nothing: Needs = () => [];
@@ -48,9 +42,7 @@ const toDelete: Needs = ({ name }) => [scopeFor(name, 'delete')];
 const toRead: Needs = ({ name }) => [scopeFor(name, 'metadata_read')];
 const toWrite: Needs = ({ name }) => [scopeFor(name, 'metadata_write')];
 
-const COMPONENT = '[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*';
-const NAME = `(${COMPONENT}(?:/${COMPONENT})*)`;
-const PATHS: readonly Path[] = [
+const PATHS: readonly Path<AcrEndpoint>[] = [
   path('/v2/?', { GET: { needs: nothing, answer: () => json(200, {}) } }),
   path('/(?:v2|acr/v1)/_catalog', { GET: { needs: catalog, answer: listRepositories } }),
   path(`/v2/${NAME}/tags/list`, { GET: { needs: toRead, answer: listTagNames } }),
@@ -92,19 +84,12 @@ const PATHS: readonly Path[] = [
 
 /** Where the request leads, or the refusal of one that leads nowhere. */
 export function routeOf(exchange: AcrCall['exchange'], registry: string): AcrRoute | Reply {
-  const pathname = decoded(exchange.url.pathname);
-  for (const { pattern, endpoints } of PATHS) {
-    const match = pattern.exec(pathname);
-    if (match === null) continue;
-    const method = exchange.method === 'HEAD' ? 'GET' : exchange.method;
-    const endpoint = Object.hasOwn(endpoints, method) ? endpoints[method] : undefined;
-    if (endpoint === undefined) {
-      return refusal(405, { code: 'UNSUPPORTED', message: 'The operation is unsupported.' });
-    }
-    const [, name = '', reference = ''] = match;
-    return { call: { exchange, registry, name, reference }, endpoint };
-  }
-  return plainText(404, '404 page not found\n'); // also what an upper-case name is answered with
+  const found = endpointOf(exchange, PATHS);
+  // Also what an upper-case name is answered with.
+  if (found === undefined) return plainText(404, '404 page not found\n');
+  if ('status' in found) return found;
+  const { endpoint, name, reference } = found;
+  return { call: { exchange, registry, name, reference }, endpoint };
 }
 
 /** An upload may be a mount, which needs the source too, named first. */
@@ -113,16 +98,4 @@ function toStart(call: AcrCall): readonly Scope[] {
   const from = searchParams.get('from');
   const isMount = searchParams.has('mount') && from !== null;
   return isMount ? [scopeFor(from, 'pull'), ...toPush(call)] : toPush(call);
-}
-
-function path(pattern: string, endpoints: Path['endpoints']): Path {
-  return { pattern: new RegExp(`^${pattern}$`), endpoints };
-}
-
-function decoded(pathname: string): string {
-  try {
-    return decodeURIComponent(pathname);
-  } catch {
-    return '';
-  }
 }

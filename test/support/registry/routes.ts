@@ -17,11 +17,11 @@ export interface Route {
   readonly endpoint: Endpoint;
 }
 
-export interface Path {
+export interface Path<E = Endpoint> {
   /** Groups: repository, reference. */
   readonly pattern: RegExp;
   /** By method; GET answers HEAD too. */
-  readonly endpoints: Readonly<Record<string, Endpoint>>;
+  readonly endpoints: Readonly<Record<string, E>>;
 }
 
 const COMPONENT = '[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*';
@@ -49,19 +49,31 @@ const PATHS: readonly Path[] = [
 
 /** Where the request leads, or the refusal of one that leads nowhere. `further` paths come first. */
 export function routeOf(exchange: Exchange, further: readonly Path[] = []): Route | Reply {
-  const pathname = decoded(exchange.url.pathname);
-  for (const { pattern, endpoints } of [...further, ...PATHS]) {
+  const found = endpointOf(exchange, [...further, ...PATHS]);
+  if (found === undefined) return notFound();
+  if ('status' in found) return found;
+  const { endpoint, name, reference } = found;
+  return { call: { exchange, name, reference }, endpoint };
+}
+
+/** The endpoint of the first path that matches, the groups of its pattern, or 405. */
+export function endpointOf<E>(
+  { url, method }: Exchange,
+  paths: readonly Path<E>[],
+): { readonly endpoint: E; readonly name: string; readonly reference: string } | Reply | undefined {
+  const pathname = decoded(url.pathname);
+  for (const { pattern, endpoints } of paths) {
     const match = pattern.exec(pathname);
     if (match === null) continue;
-    const method = exchange.method === 'HEAD' ? 'GET' : exchange.method;
-    const endpoint = Object.hasOwn(endpoints, method) ? endpoints[method] : undefined;
+    const key = method === 'HEAD' ? 'GET' : method;
+    const endpoint = Object.hasOwn(endpoints, key) ? endpoints[key] : undefined;
     if (endpoint === undefined) {
       return refusal(405, { code: 'UNSUPPORTED', message: 'The operation is unsupported.' });
     }
     const [, name = '', reference = ''] = match;
-    return { call: { exchange, name, reference }, endpoint };
+    return { endpoint, name, reference };
   }
-  return notFound();
+  return undefined;
 }
 
 /** What docker-registry says where there is nothing, which includes names that can't be. */
@@ -74,7 +86,7 @@ export function notFound(): Reply {
 }
 
 /** `pattern` is that of a whole path; `NAME` in groups of its own. */
-export function path(pattern: string, endpoints: Path['endpoints']): Path {
+export function path<E>(pattern: string, endpoints: Path<E>['endpoints']): Path<E> {
   return { pattern: new RegExp(`^${pattern}$`), endpoints };
 }
 
