@@ -16,13 +16,17 @@ export interface LogSettings {
   readonly level: 'debug' | 'info' | 'warn' | 'error';
   readonly format: LogFormat;
   readonly secrets: Secrets;
+  /** Stands as `run` in each line of JSON: lines of several runs come together where logs are kept. */
+  readonly runId?: string;
   /** Writes whole lines. */
   readonly write: (text: string) => void;
 }
 
 /** A logger; pino-pretty is loaded only for `text`. */
-export async function createLog({ level, format, secrets, write }: LogSettings): Promise<Log> {
-  const options = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime };
+export async function createLog(settings: LogSettings): Promise<Log> {
+  const { level, format, secrets, runId, write } = settings;
+  const base = format === 'json' && runId !== undefined ? { run: runId } : null;
+  const options = { level, base, timestamp: pino.stdTimeFunctions.isoTime };
   const plain = (line: string): void => write(secrets.hide(line));
   // Before it is quoted, perhaps twice: then it looks otherwise than all the forms that are known.
   const hidden = (fields: Record<string, unknown>): Record<string, unknown> =>

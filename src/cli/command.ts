@@ -73,6 +73,8 @@ export interface RunIo extends Io {
   readonly secrets: Secrets;
   /** Of this program. */
   readonly version: string;
+  /** Says in a line what came of the run, for those who see nothing else of it. The last one counts. */
+  readonly conclude: (line: string) => void;
 }
 
 export interface Command<O extends OptionSpecs> {

@@ -15,6 +15,7 @@ import { manifestDigestCommand } from './commands/manifest-digest.ts';
 import { syncCommand } from './commands/sync.ts';
 import { withinTimeout } from './command-timeout.ts';
 import { EXIT, exitCodeOf } from './exit-code.ts';
+import { writeTerminationLog } from './termination-log.ts';
 
 const COMMANDS: readonly AnyCommand[] = [
   crawlCommand,
@@ -32,6 +33,11 @@ const COMMANDS: readonly AnyCommand[] = [
 /** Resolves to the exit code; throws nothing. */
 export async function run(argv: readonly string[], io: Io, version: string): Promise<number> {
   const secrets = new Secrets();
+  let terminationLog: string | undefined;
+  let conclusion: string | undefined;
+  const conclude = (line: string): void => {
+    conclusion = line;
+  };
   try {
     // Scripts ask this at each of their starts, and the parser takes longer to load than Node itself.
     if (argv.length === 1 && /^(?:--version|-v)$/.test(argv[0] ?? '')) {
@@ -49,15 +55,17 @@ export async function run(argv: readonly string[], io: Io, version: string): Pro
     }
     const { command, values, words } = parsed;
     const timeout = values['command-timeout'] as string | undefined;
+    terminationLog = values['termination-log'] as string | undefined;
     const execute = await command.load();
-
     return await withinTimeout(timeout, io.shutdown, (shutdown) =>
-      execute(values as never, { ...io, shutdown, secrets, version }, words),
+      execute(values as never, { ...io, shutdown, secrets, version, conclude }, words),
     );
   } catch (error) {
-    const text = describe(error).split('\n').map(onOneLine).join('\n');
-    io.stderr.write(`${secrets.hide(text)}\n`);
+    conclude(secrets.hide(describe(error).split('\n').map(onOneLine).join('\n')));
+    io.stderr.write(`${conclusion}\n`);
     return exitCodeOf(error);
+  } finally {
+    if (conclusion !== undefined) await writeTerminationLog(terminationLog, conclusion);
   }
 }
 

@@ -30,6 +30,7 @@ import { Repository } from '../registry/repository.ts';
 import { azureIdentity } from './azure-identity.ts';
 import type { Io, RunIo } from './command.ts';
 import { readDuration } from './options/duration.ts';
+import { readRunId } from './options/observe.ts';
 import type { Access } from './options/access.ts';
 import { Screen } from './screen.ts';
 
@@ -51,9 +52,12 @@ export interface RuntimeOptions {
   readonly 'retry-delay'?: string | undefined;
   readonly 'user-agent'?: string | undefined;
   readonly 'user-agent-prefix'?: string | undefined;
+  readonly 'run-id'?: string | undefined;
 }
 
 export interface Runtime {
+  /** The run's id, in its log and its record. */
+  readonly runId: string;
   readonly log: Log;
   readonly screen: Screen;
   readonly secrets: Secrets;
@@ -74,10 +78,12 @@ export interface Runtime {
 export async function createRuntime(options: RuntimeOptions, io: RunIo): Promise<Runtime> {
   const { secrets } = io;
   const screen = new Screen(io.stderr);
+  const runId = readRunId(options['run-id'], systemClock.now());
   const log = await createLog({
     level: options.debug ? 'debug' : options.quiet ? 'warn' : 'info',
     format: options['log-format'] as LogFormat,
     secrets,
+    runId,
     write: (text) => screen.write(text),
   });
   if (options['registries.d'] !== undefined) {
@@ -87,6 +93,7 @@ export async function createRuntime(options: RuntimeOptions, io: RunIo): Promise
   const agent = options['user-agent'] ?? `registry-sync/${io.version}`;
   const prefix = options['user-agent-prefix'];
   return {
+    runId,
     log,
     screen,
     secrets,
@@ -212,6 +219,7 @@ function createWire(
           clock: systemClock,
           pause,
           log,
+          onRepeat: () => (traffic.repeated += 1),
           ...(context.isRegistry && { inspect: checkPullLimit }),
         }),
         byKind(() => withPressure(new Pressure(systemClock, maxConnections), context)),

@@ -38,6 +38,8 @@ export interface RetryContext {
   readonly clock: Clock;
   readonly pause: HostPause;
   readonly log: Log;
+  /** Told of each request that is made again. */
+  readonly onRepeat?: () => void;
   /** Looks at an answer of 429: throws when waiting a while will not help, else hands it on unread. */
   readonly inspect?: (request: HttpRequest, refusal: HttpResponse) => Promise<HttpResponse>;
 }
@@ -59,7 +61,7 @@ export function backoffMs(policy: RetryPolicy, attempt: number): number {
  * the policy allows.
  */
 export function withRetry(context: RetryContext): Wrap {
-  const { policy, pause, clock, log } = context;
+  const { policy, pause, clock, log, onRepeat = () => {} } = context;
   return (send) => async (request) => {
     const isWhole = request.body === undefined || request.body instanceof Uint8Array;
     const repeatable = isWhole && request.once !== true;
@@ -74,6 +76,7 @@ export function withRetry(context: RetryContext): Wrap {
       }
       if (!repeatable || attempt > policy.times) return settle(outcome);
       log.debug({ ...factsOf(request, outcome), attempt, asked }, 'request is repeated');
+      onRepeat();
       if (outcome.response !== undefined) await discard(outcome.response);
       // A date of a server whose clock is behind ours is past, but not meant as «at once».
       if (!asked) await clock.sleep(backoffMs(policy, attempt), request.signal);

@@ -14,6 +14,10 @@ export interface PullLimit {
 /** The requests of one side of a run, and the bytes of their bodies. */
 export class Traffic {
   requests = 0;
+  /** Requests that were made again because the first answer was none, or a wish to wait. */
+  repeated = 0;
+  /** Answers of 429. */
+  limited = 0;
   /** Bodies received, as their headers announced them. Bytes. */
   received = 0;
   /** Bodies sent. Bytes. */
@@ -45,6 +49,7 @@ export function withTraffic(traffic: Traffic, log: Log, clock: Clock): Wrap {
       traffic.requests += 1;
       const response = await send(request);
       const { status } = response;
+      if (status === 429) traffic.limited += 1;
       const pullLimit = pullLimitOf(response);
       if (pullLimit !== undefined) traffic.pullLimit = pullLimit;
       if (body !== undefined) traffic.sent += body instanceof Uint8Array ? body.length : body.size;

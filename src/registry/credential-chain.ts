@@ -2,8 +2,6 @@
  * Which credentials a registry gets: options, then the environment, then auth files and helpers,
  * then who we are in its cloud, then none.
  */
-import { readFileSync } from 'node:fs';
-
 import type { Clock } from '../base/clock.ts';
 import { RegistrySyncError } from '../base/errors.ts';
 import type { Secrets } from '../base/redact.ts';
@@ -11,6 +9,7 @@ import { credentialsIn, readAuthFiles, type AuthFile } from './auth-file.ts';
 import { basicAuthorization } from './basic.ts';
 import type { AskHelper } from './credential-helper.ts';
 import type { Credentials } from './credentials.ts';
+import { credentialsInEnvironment } from './environment-credentials.ts';
 
 /** What the command line says of access to one side. */
 export interface CredentialOptions {
@@ -132,14 +131,17 @@ export class CredentialChain {
    * @throws {RegistrySyncError} `USAGE` when they contradict each other or can't be read.
    */
   check(): void {
-    const { options, env } = this.#context;
-    if (fromOptions(options) === undefined && fromEnvironment(this.#context) === undefined) {
+    const { options, env, variables } = this.#context;
+    if (
+      fromOptions(options) === undefined &&
+      credentialsInEnvironment(variables, env) === undefined
+    ) {
       this.#files ??= readAuthFiles(options.authfile, env);
     }
   }
 
   async #search(registry: string, repository: string | undefined): Promise<Credentials> {
-    const { identity, options } = this.#context;
+    const { identity, options, variables, env } = this.#context;
     const given = fromOptions(options);
     if (given !== undefined && identity?.isChosen === true) {
       const message =
@@ -149,7 +151,7 @@ export class CredentialChain {
     const found =
       given ??
       (await this.#fromIdentity(true)) ??
-      fromEnvironment(this.#context) ??
+      credentialsInEnvironment(variables, env) ??
       (await this.#fromFiles(registry, repository)) ??
       (await this.#fromIdentity(false));
     this.#hide(found ?? NONE);
@@ -254,34 +256,4 @@ function fromOptions(options: CredentialOptions): Credentials | undefined {
     throw new RegistrySyncError('USAGE', 'username and password go together');
   }
   return { kind: 'basic', username, password, from };
-}
-
-function fromEnvironment({ variables, env }: CredentialContext): Credentials | undefined {
-  const [userName, passwordName] = [`${variables}_USERNAME`, `${variables}_PASSWORD`];
-  const username = readVariable(userName, env);
-  const password = readVariable(passwordName, env);
-  if (username === undefined && password === undefined) return undefined;
-  if (username === undefined || password === undefined) {
-    const [given, absent] =
-      username === undefined ? [passwordName, userName] : [userName, passwordName];
-    throw new RegistrySyncError('USAGE', `${given} is set but ${absent} is not: they go together`);
-  }
-  return { kind: 'basic', username, password, from: `${userName} and ${passwordName}` };
-}
-
-/** `NAME`, or the first line of the file that `NAME_FILE` names; an empty one counts as unset. */
-function readVariable(
-  name: string,
-  env: Readonly<Record<string, string | undefined>>,
-): string | undefined {
-  if (env[name]) return env[name];
-  const path = env[`${name}_FILE`];
-  if (!path) return undefined;
-  try {
-    const [line = ''] = readFileSync(path, 'utf8').split(/\r?\n/, 1);
-    if (line !== '') return line;
-  } catch (cause) {
-    throw new RegistrySyncError('USAGE', `can't read ${path}, which ${name}_FILE names`, { cause });
-  }
-  throw new RegistrySyncError('USAGE', `${path}, which ${name}_FILE names, is empty`);
 }

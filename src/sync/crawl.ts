@@ -33,13 +33,23 @@ export interface CrawlSettings {
   readonly signal: AbortSignal;
 }
 
-export interface CrawlReport {
-  readonly repositories: number;
-  readonly tags: number;
-  readonly dropped: number;
-  readonly skipped: number;
+/** Counts up while the crawl goes on. */
+export interface CrawlCounts {
+  repositories: number;
+  tags: number;
+  dropped: number;
+  /** Repositories. */
+  skipped: number;
   /** Repositories that could not be read, wholly or in part. */
+  failed: number;
+}
+
+export interface CrawlReport extends Readonly<CrawlCounts> {
   readonly failures: readonly RegistrySyncError[];
+}
+
+export function noCrawlCounts(): CrawlCounts {
+  return { repositories: 0, tags: 0, dropped: 0, skipped: 0, failed: 0 };
 }
 
 /** Repositories whose first pages are fetched ahead of the one that is written. */
@@ -63,13 +73,16 @@ type Resolved = { readonly repository: string } & (
  * @throws {RegistrySyncError} when there is nothing to be had at all: the catalog is refused, no
  * repository is wanted.
  */
-export async function crawl(settings: CrawlSettings): Promise<CrawlReport> {
-  const counts = { repositories: 0, tags: 0, dropped: 0, skipped: 0 };
+export async function crawl(
+  settings: CrawlSettings,
+  counts: CrawlCounts = noCrawlCounts(),
+): Promise<CrawlReport> {
   const failures = new Map<string, RegistrySyncError>();
   const found = tagsOf(settings, counts);
   for await (const item of mapInOrder(found, settings.jobs, (one) => resolve(one, settings))) {
     if ('error' in item) {
       if (!failures.has(item.repository)) failures.set(item.repository, item.error);
+      counts.failed = failures.size;
     } else {
       await writeTag(item, settings, counts);
     }
@@ -84,9 +97,10 @@ export async function crawl(settings: CrawlSettings): Promise<CrawlReport> {
 /** What ends the crawl instead of spoiling a repository. */
 const FATAL: ReadonlySet<ErrorCode> = new Set(['CANCELLED', 'USAGE']);
 
-type Counts = { repositories: number; tags: number; dropped: number; skipped: number };
-
-async function* tagsOf(settings: CrawlSettings, counts: Counts): AsyncGenerator<Found, void, void> {
+async function* tagsOf(
+  settings: CrawlSettings,
+  counts: CrawlCounts,
+): AsyncGenerator<Found, void, void> {
   const started = mapInOrder(wantedRepositories(settings), REPOSITORIES_AHEAD, (repository) =>
     start(repository, settings),
   );
@@ -194,7 +208,7 @@ async function* chosen(
   repository: string,
   tags: AsyncIterable<TagInfo>,
   settings: CrawlSettings,
-  counts: Counts,
+  counts: CrawlCounts,
 ): AsyncGenerator<Found, void, void> {
   const { filter, latest, explain, catalog } = settings;
   const drop = (tag: TagInfo, reason: string): void => {
@@ -253,7 +267,7 @@ async function resolve(found: Found, settings: CrawlSettings): Promise<Resolved>
 async function writeTag(
   { repository: path, tag, digest }: Extract<Resolved, { tag: TagInfo }>,
   { files, explain, log }: CrawlSettings,
-  counts: Counts,
+  counts: CrawlCounts,
 ): Promise<void> {
   if (digest === undefined) {
     counts.dropped += 1;
@@ -270,7 +284,7 @@ async function writeTag(
 
 function nothingMatched(
   { catalog, repositories }: CrawlSettings,
-  { skipped }: Counts,
+  { skipped }: CrawlCounts,
 ): RegistrySyncError {
   if (skipped > 0) {
     const message = `${catalog.registry}: none of the ${skipped} wanted repositories may be read, so nothing was written: check the credentials`;

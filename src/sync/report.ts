@@ -79,8 +79,17 @@ export class Totals {
     return this.#counts.failed;
   }
 
+  /** Rows by their result. */
+  get counts(): Readonly<Record<TagOutcome['result'], number>> {
+    return this.#counts;
+  }
+
   get bytesCopied(): number {
     return this.#bytesCopied;
+  }
+
+  get bytesMounted(): number {
+    return this.#bytesMounted;
   }
 
   /** Every row that was tried was denied: the credentials or options are wrong, not the rows. */
@@ -104,6 +113,12 @@ export class Totals {
       requests: rest.requests,
     };
   }
+}
+
+/** The same as numbers by name. */
+export function countsOf({ requests, ...counts }: Summary): Readonly<Record<string, number>> {
+  const { source, target } = requests;
+  return { ...counts, requestsSource: source.requests, requestsTarget: target.requests };
 }
 
 /** The last line for people. */

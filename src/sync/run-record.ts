@@ -76,12 +76,12 @@ export async function readRecord(
   return record;
 }
 
-const STATES: readonly unknown[] = ['running', 'complete', 'partial', 'failed'];
+const STATES: ReadonlySet<unknown> = new Set(['running', 'complete', 'partial', 'failed']);
 
 function parsed(text: string): RunRecord | undefined {
   try {
     const record = JSON.parse(text) as RunRecord;
-    const isOne = STATES.includes(record.state) && !Number.isNaN(Date.parse(record.startedAt));
+    const isOne = STATES.has(record.state) && !Number.isNaN(Date.parse(record.startedAt));
     return isOne ? record : undefined;
   } catch {
     return undefined;

@@ -16,6 +16,7 @@ const FLOORS = [
   ['azure', 'store'],
   ['copy'],
   ['sync'],
+  ['audit', 'observe', 'report'],
   ['cli'],
 ];
 
@@ -38,6 +39,7 @@ const PACKAGES: Record<string, string[]> = {
   'csv-stringify': ['sync'],
   yargs: ['cli'],
   'cli-progress': ['cli'],
+  'prom-client': ['observe'],
   'p-limit': ['copy', 'cli'],
 };
 

@@ -2,6 +2,7 @@
 import type { OptionSpec } from '../command.ts';
 import { accessOptions } from '../options/access.ts';
 import { AZURE_CLOUD, REGISTRY_KIND } from '../options/registry-name.ts';
+import { OBSERVE_OPTIONS } from '../options/observe.ts';
 import { RUN_OPTIONS } from '../options/run.ts';
 
 const WHERE = 'Which registry and repositories:';
@@ -95,5 +96,6 @@ export const CRAWL_OPTIONS = {
     describe: 'write the CSV files even if repositories could not be read (exit code 3)',
   },
   ...RUN_OPTIONS,
+  ...OBSERVE_OPTIONS,
   ...accessOptions('', 'Access to the registry (or SOURCE_USERNAME and SOURCE_PASSWORD):'),
 } as const satisfies Record<string, OptionSpec>;

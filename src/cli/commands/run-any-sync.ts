@@ -25,10 +25,13 @@ const NOT_OF_ROWS: ReadonlySet<string> = new Set([
   'override-variant',
 ]);
 
+/** Of those that stand in no group of rows alone. */
+const ONLY_OF_ROWS = /^(?:shard|metrics-.+)$/;
+
 /** An option of the other way to sync would be obeyed by nobody. */
 function refuseOthers(values: SyncValues, isRows: boolean): void {
   const isOther = (name: string, { group = '' }: OptionSpec): boolean =>
-    isRows ? NOT_OF_ROWS.has(name) : ROW_GROUPS.includes(group) || name === 'shard';
+    isRows ? NOT_OF_ROWS.has(name) : ROW_GROUPS.includes(group) || ONLY_OF_ROWS.test(name);
   const names = Object.entries(SYNC_OPTIONS);
   const [name] = names.find(([one, spec]) => isOther(one, spec) && isGiven(values, one)) ?? [];
   if (name === undefined) return;

@@ -4,14 +4,20 @@ import { join } from 'node:path';
 import { RegistrySyncError } from '../../base/errors.ts';
 import { repositoryPath } from '../../image/reference.ts';
 import type { RegistryClient } from '../../registry/client.ts';
-import { crawl, type CrawlReport } from '../../sync/crawl.ts';
+import type { Measured } from '../../observe/measured.ts';
+import {
+  crawl,
+  noCrawlCounts,
+  type CrawlCounts,
+  type CrawlReport,
+  type CrawlSettings,
+} from '../../sync/crawl.ts';
 import { CsvFile } from '../../sync/csv.ts';
 import {
   createRepositoryFilter,
   namedRepository,
   readRepositories,
 } from '../../sync/repository-filter.ts';
-import { parseShard } from '../../sync/shard.ts';
 import { createTagFilter } from '../../sync/tag-filter.ts';
 import { REPOSITORY_COLUMNS, TAG_COLUMNS } from '../../sync/tag-row.ts';
 import { catalogOf } from '../catalog-of.ts';
@@ -19,6 +25,8 @@ import type { Io, RunIo, Values } from '../command.ts';
 import { EXIT } from '../exit-code.ts';
 import { readAccess } from '../options/access.ts';
 import { readRegistry } from '../options/registry-name.ts';
+import { readShard } from '../options/shard.ts';
+import { runPipeline, type PipelineEnd } from '../pipeline-run.ts';
 import { connect, createRuntime, type Runtime } from '../runtime.ts';
 import type { CRAWL_OPTIONS } from './crawl-options.ts';
 
@@ -32,7 +40,8 @@ export async function runCrawl(values: CrawlValues, io: RunIo): Promise<number> 
     name: values['registry-name'],
     cloud: azureCloud,
   });
-  const wants = createRepositoryFilter(repositoryOptions(values));
+  const shard = readShard(values.shard, io.env);
+  const wants = createRepositoryFilter({ ...repositoryOptions(values), shard });
   const filter = createTagFilter(tagOptions(values), Date.now());
   const repositories = await listedRepositories(registry, values);
   const runtime = await createRuntime(values, io);
@@ -42,36 +51,62 @@ export async function runCrawl(values: CrawlValues, io: RunIo): Promise<number> 
   const catalog = await catalogOf(client);
   if (values['verify-counts'] && catalog.count === undefined) throw noCounts(client);
   io.shutdown.graceMs = 0; // nothing is lost: the old files stay
+  const counts = noCrawlCounts();
   const { workdir } = values;
-  await using repositoriesFile = await CsvFile.create(
-    join(workdir, 'repositories.csv'),
-    REPOSITORY_COLUMNS,
-  );
-  await using tagsFile = await CsvFile.create(join(workdir, 'tags.csv'), TAG_COLUMNS);
-  const report = await crawl({
-    catalog,
-    repositories,
-    namespace: values.namespace,
-    verifyCounts: values['verify-counts'],
-    wants,
-    filter,
-    latest: values.latest,
-    mayBeEmpty: values.shard !== undefined,
-    skipPrivate: values['skip-private'],
-    jobs: values.jobs,
-    explain: values.explain ? explainTo(io) : () => {},
-    files: { repositories: repositoriesFile, tags: tagsFile },
-    log: runtime.log,
-    signal: io.shutdown.signal,
+  const measured = (): Measured => measuredOf(counts, client);
+  const run = { command: 'crawl', workdir, options: values, io, runtime, measured } as const;
+  return runPipeline({ ...run, source: registry, shard }, async () => {
+    const settings = {
+      catalog,
+      repositories,
+      namespace: values.namespace,
+      verifyCounts: values['verify-counts'],
+      wants,
+      filter,
+      latest: values.latest,
+      mayBeEmpty: shard !== undefined,
+      skipPrivate: values['skip-private'],
+      jobs: values.jobs,
+      explain: values.explain ? explainTo(io) : () => {},
+      log: runtime.log,
+      signal: io.shutdown.signal,
+    };
+    const report = await crawlInto(workdir, values['allow-partial'], settings, counts);
+    return summed(report, runtime, client.traffic.requests, workdir);
   });
-  const { failures } = report;
-  if (failures.length > 0 && !values['allow-partial']) throw incomplete(report);
-  await repositoriesFile.finish();
-  await tagsFile.finish();
-  await repositoriesFile.commit();
-  await tagsFile.commit();
-  describe(report, runtime, client.traffic.requests, workdir);
-  return failures.length > 0 ? EXIT.partial : EXIT.ok;
+}
+
+/** Both files appear when the crawl is whole, or good enough. */
+async function crawlInto(
+  workdir: string,
+  allowPartial: boolean,
+  settings: Omit<CrawlSettings, 'files'>,
+  counts: CrawlCounts,
+): Promise<CrawlReport> {
+  const paths = {
+    repositories: join(workdir, 'repositories.csv'),
+    tags: join(workdir, 'tags.csv'),
+  };
+  await using repositories = await CsvFile.create(paths.repositories, REPOSITORY_COLUMNS);
+  await using tags = await CsvFile.create(paths.tags, TAG_COLUMNS);
+  const report = await crawl({ ...settings, files: { repositories, tags } }, counts);
+  if (report.failures.length > 0 && !allowPartial) throw incomplete(report);
+  await repositories.finish();
+  await tags.finish();
+  await repositories.commit();
+  await tags.commit();
+  return report;
+}
+
+function measuredOf(
+  { repositories, tags, dropped, skipped, failed }: CrawlCounts,
+  { traffic }: RegistryClient,
+): Measured {
+  return {
+    rows: { kept: tags, dropped },
+    repositories: { read: repositories, skipped, failed },
+    traffic: { source: traffic },
+  };
 }
 
 function noCounts({ registry }: RegistryClient): RegistrySyncError {
@@ -81,8 +116,7 @@ function noCounts({ registry }: RegistryClient): RegistrySyncError {
 
 function repositoryOptions(values: CrawlValues) {
   const { namespace, repository, 'repository-regex': repositoryRegex } = values;
-  const shard = values.shard === undefined ? undefined : parseShard(values.shard);
-  return { namespace, repository, repositoryRegex, shard };
+  return { namespace, repository, repositoryRegex };
 }
 
 function tagOptions(values: CrawlValues) {
@@ -123,13 +157,22 @@ function incomplete({ failures }: CrawlReport): RegistrySyncError {
   return new RegistrySyncError(failures[0]?.code ?? 'UNAVAILABLE', message);
 }
 
-function describe(
-  { repositories, tags, dropped, skipped, failures }: CrawlReport,
+function summed(
+  report: CrawlReport,
   { log }: Runtime,
   requests: number,
   workdir: string,
-): void {
-  const facts = { repositories, tags, dropped, skipped, failed: failures.length, requests };
-  if (failures.length > 0) log.warn({ ...facts, workdir }, 'crawl is incomplete');
-  else log.info({ ...facts, workdir }, 'crawl is complete');
+): PipelineEnd {
+  const { repositories, tags, dropped, skipped, failed } = report;
+  const counts = { repositories, tags, dropped, skipped, failed, requests };
+  if (failed > 0) log.warn({ ...counts, workdir }, 'crawl is incomplete');
+  else log.info({ ...counts, workdir }, 'crawl is complete');
+  const parts = [
+    `${tags} tags in ${repositories} repositories`,
+    ...(dropped > 0 ? [`${dropped} tags dropped`] : []),
+    ...(skipped > 0 ? [`${skipped} repositories skipped`] : []),
+    ...(failed > 0 ? [`${failed} repositories failed: the files are incomplete`] : []),
+    `${requests} requests`,
+  ];
+  return { exitCode: failed > 0 ? EXIT.partial : EXIT.ok, line: parts.join('; '), counts };
 }

@@ -10,12 +10,13 @@ import type { Selection } from '../../copy/select.ts';
 import { parsePlatform } from '../../image/platform.ts';
 import { applyPolicy, type Policy } from '../../image/policy.ts';
 import { formatReference } from '../../image/reference.ts';
+import type { Measured } from '../../observe/measured.ts';
 import type { RegistryClient } from '../../registry/client.ts';
 import type { Inventory } from '../../registry/inventory.ts';
-import { profileOf, type RegistryKind } from '../../registry/profile.ts';
-import { createMapping, type RowTargets } from '../../sync/mapping.ts';
+import type { RowTargets } from '../../sync/mapping.ts';
 import { Outage } from '../../sync/outage.ts';
 import {
+  countsOf,
   describeSummary,
   formatBytes,
   ResultsFile,
@@ -23,17 +24,17 @@ import {
   writeSummary,
   type Summary,
 } from '../../sync/report.ts';
-import { openRows, type RowFile } from '../../sync/rows.ts';
-import { parseShard } from '../../sync/shard.ts';
+import type { RowFile } from '../../sync/rows.ts';
 import { syncTags, type SyncSettings, type TagOutcome } from '../../sync/sync.ts';
 import { inventoryOf } from '../catalog-of.ts';
 import type { RunIo, Values } from '../command.ts';
 import { EXIT } from '../exit-code.ts';
-import { readAccess, type SharedAccess } from '../options/access.ts';
 import { readRate } from '../options/rate.ts';
-import { readRegistry } from '../options/registry-name.ts';
+import { readShard } from '../options/shard.ts';
+import { runPipeline, type PipelineEnd, type Watched } from '../pipeline-run.ts';
 import { dockerSubject, readPolicy } from '../policy.ts';
-import { connect, createRuntime, repositoriesOf, type Runtime } from '../runtime.ts';
+import { connectSource, connectTarget, openRowsOf, readEnds, type RowEnds } from '../row-ends.ts';
+import { createRuntime, repositoriesOf, type Runtime } from '../runtime.ts';
 import type { SYNC_OPTIONS } from './sync-options.ts';
 
 export type SyncValues = Values<typeof SYNC_OPTIONS>;
@@ -43,53 +44,42 @@ const RETRY_TIMES = 5;
 
 /** Resolves to the exit code. */
 export async function runSync(values: SyncValues, io: RunIo): Promise<number> {
-  const cloud = values['azure-cloud'];
-  const source = readRegistry('source-registry', {
-    host: values['source-registry'],
-    name: values['source-registry-name'],
-    cloud,
-  });
-  const target = readRegistry('target-registry', {
-    host: values['target-registry'],
-    name: values['target-registry-name'],
-    cloud,
-  });
-  const map = createMapping({
-    source,
-    target,
-    targetNamespace: values['target-namespace'],
-    targetPath: values['target-path'] ?? 'keep',
-    targetProfile: profileOf(target, values['target-registry-kind']),
-    appendSuffix: values['append-suffix'] ?? '',
-  });
+  const ends = readEnds(values);
   const selection = readSelection(values.platform);
   const runtime = await createRuntime(
     { ...values, 'retry-times': values['retry-times'] ?? RETRY_TIMES },
     io,
   );
   const policy = await readPolicy(values, io.env);
-  const path = values['tags-file'] ?? join(values.workdir, 'tags.csv');
-  const shard = values.shard === undefined ? undefined : parseShard(values.shard);
-  await using rows = await openRows({ path, map, namespace: values.namespace, shard });
-  const clients = connectBoth(runtime, values, { source, target });
+  const shard = readShard(values.shard, io.env);
+  await using rows = await openRowsOf(values, ends, shard);
+  const clients = connectBoth(runtime, values, ends);
   const results = await ResultsFile.create(join(values.workdir, 'results.csv'), runtime.secrets);
   io.shutdown.graceMs = values['grace-period'] * 1000;
   runtime.log.info(
-    { rows: rows.count, duplicates: rows.duplicates, source, target },
+    { rows: rows.count, duplicates: rows.duplicates, source: ends.source, target: ends.target },
     'sync starts',
   );
   const inventory = await inventoryOf(clients.target, rows.countAt);
-  return await syncRows({
-    values,
-    io,
-    runtime,
-    policy,
-    rows,
-    results,
-    clients,
-    inventory,
-    selection,
-  });
+  const totals = new Totals();
+  const measured = (): Measured => measuredOf(totals, rows, clients);
+  const run = { command: 'sync', workdir: values.workdir, options: values, io, runtime } as const;
+  const facts = { source: ends.source, target: ends.target, shard, dryRun: values['dry-run'] };
+  return runPipeline({ ...run, ...facts, measured }, (watched) =>
+    syncRows({
+      values,
+      io,
+      runtime,
+      policy,
+      rows,
+      results,
+      clients,
+      inventory,
+      selection,
+      totals,
+      watched,
+    }),
+  );
 }
 
 interface SyncRun {
@@ -103,12 +93,13 @@ interface SyncRun {
   /** What the target's lists say of its tags, where it has such. */
   readonly inventory: Inventory | undefined;
   readonly selection: Selection;
+  readonly totals: Totals;
+  readonly watched: Watched;
 }
 
-async function syncRows(run: SyncRun): Promise<number> {
-  const { values, io, runtime, rows, results } = run;
+async function syncRows(run: SyncRun): Promise<PipelineEnd> {
+  const { values, io, runtime, rows, results, totals } = run;
   const started = systemClock.now();
-  const totals = new Totals();
   const outage = new Outage();
   // A signal may have come while the rows were read.
   using stopping = new LinkedAbort(io.shutdown.stopping);
@@ -117,6 +108,7 @@ async function syncRows(run: SyncRun): Promise<number> {
   try {
     for await (const outcome of syncTags(rows.rows(), settingsOf(run, stopping.signal))) {
       totals.add(outcome);
+      run.watched.noteRow(outcome.elapsedMs);
       await results.write(outcome);
       logOutcome(runtime, outcome, isBar);
       const text = `${totals.failed} failed, ${formatBytes(totals.bytesCopied)} moved`;
@@ -137,8 +129,29 @@ async function syncRows(run: SyncRun): Promise<number> {
     requests: trafficOf(run.clients),
   });
   await finish(run, summary);
-  if (totals.isAllRefused) return EXIT.failed;
-  return summary.failed > 0 || summary.notStarted > 0 ? EXIT.partial : EXIT.ok;
+  return {
+    exitCode: exitCodeFor(summary, totals),
+    line: describeSummary(summary),
+    counts: countsOf(summary),
+  };
+}
+
+function exitCodeFor({ failed, notStarted }: Summary, { isAllRefused }: Totals): number {
+  if (isAllRefused) return EXIT.failed;
+  return failed > 0 || notStarted > 0 ? EXIT.partial : EXIT.ok;
+}
+
+function measuredOf(
+  totals: Totals,
+  { count }: RowFile,
+  { source, target }: SyncRun['clients'],
+): Measured {
+  return {
+    rows: totals.counts,
+    expected: count,
+    bytes: { copied: totals.bytesCopied, mounted: totals.bytesMounted },
+    traffic: { source: source.traffic, target: target.traffic },
+  };
 }
 
 function stopForOutage(
@@ -201,38 +214,10 @@ function hasRoomFor({ source, target }: SyncRun['clients']): (running: number) =
   };
 }
 
-function connectBoth(
-  runtime: Runtime,
-  values: SyncValues,
-  { source, target }: { readonly source: string; readonly target: string },
-): SyncRun['clients'] {
-  const azureCloud = values['azure-cloud'];
-  const kinds = { from: values['source-registry-kind'], to: values['target-registry-kind'] };
-  const isAzure = (registry: string, kind: RegistryKind | undefined): boolean =>
-    profileOf(registry, kind).kind === 'acr';
-  const isNeither = !isAzure(source, kinds.from) && !isAzure(target, kinds.to);
-  const sharedWith = (registry: string, kind: RegistryKind | undefined): SharedAccess => ({
-    authfile: values.authfile,
-    // Said for both sides it is meant for those that it can be for; if for none, that is told.
-    ...((isNeither || isAzure(registry, kind)) && { azureCredential: values['azure-credential'] }),
-  });
-  const to = connect(runtime, {
-    registry: target,
-    kind: kinds.to,
-    access: readAccess(values, 'dest-', sharedWith(target, kinds.to)),
-    azureCloud,
-    variables: 'TARGET',
-  });
-  const from = connect(runtime, {
-    registry: source,
-    kind: kinds.from,
-    access: readAccess(values, 'src-', sharedWith(source, kinds.from)),
-    azureCloud,
-    variables: 'SOURCE',
-    bandwidth: readRate('bandwidth-limit', values['bandwidth-limit']),
-    ...(source === target ? { sharedBlobs: to.blobs } : {}),
-  });
-  return { source: from, target: to };
+function connectBoth(runtime: Runtime, values: SyncValues, ends: RowEnds): SyncRun['clients'] {
+  const bandwidth = readRate('bandwidth-limit', values['bandwidth-limit']);
+  const target = connectTarget(runtime, values, ends);
+  return { target, source: connectSource(runtime, values, ends, { target, bandwidth }) };
 }
 
 function readSelection(platforms: readonly string[]): Selection {

@@ -1,8 +1,10 @@
 /** The options of `sync`: of rows of a CSV, and as skopeo's. */
 import type { OptionSpec } from '../command.ts';
 import { accessOptions, AZURE_CREDENTIAL } from '../options/access.ts';
-import { AZURE_CLOUD, REGISTRY_KIND } from '../options/registry-name.ts';
+import { AZURE_CLOUD } from '../options/registry-name.ts';
 import { GLOBAL_OPTIONS } from '../options/global.ts';
+import { OBSERVE_OPTIONS } from '../options/observe.ts';
+import { inGroup, ROW_NAMES, ROW_SOURCE, ROW_TARGET } from '../options/row-options.ts';
 import { RUN_OPTIONS } from '../options/run.ts';
 import { SKOPEO_SYNC_OPTIONS } from './skopeo-sync-options.ts';
 
@@ -15,34 +17,9 @@ const WHAT = 'Both ways to sync:';
 export const ROW_GROUPS: readonly string[] = [FROM, TO, ROWS];
 
 export const SYNC_OPTIONS = {
-  'source-registry': { type: 'string', group: FROM, describe: 'registry to read, HOST[:PORT]' },
-  'source-registry-name': {
-    type: 'string',
-    group: FROM,
-    describe: 'registry to read by its Azure name: NAME means NAME.azurecr.io',
-  },
-  'source-registry-kind': { ...REGISTRY_KIND, group: FROM },
-  namespace: { type: 'string', group: FROM, describe: 'only rows of this namespace' },
-  'tags-file': { type: 'string', group: FROM, describe: 'CSV to read instead of WORKDIR/tags.csv' },
-  'target-registry': { type: 'string', group: TO, describe: 'registry to write, HOST[:PORT]' },
-  'target-registry-name': {
-    type: 'string',
-    group: TO,
-    describe: 'the same; a NAME without a dot means NAME.azurecr.io',
-  },
-  'target-registry-kind': { ...REGISTRY_KIND, group: TO },
-  'target-namespace': {
-    type: 'string',
-    group: TO,
-    describe: "stands in for the source's namespace; may have several parts",
-  },
-  'target-path': {
-    type: 'string',
-    group: WHAT,
-    describe:
-      'repository at the target (in DESTINATION): a template of {namespace} {path} {repository} {name} {tag} {registry}, with {path:-} joined by "-" and :TAG at its end, or one of keep ({namespace}/{path}: the default of rows), two-components ({namespace}/{path:-}), last ({namespace}/{name})',
-  },
-  'append-suffix': { type: 'string', group: WHAT, describe: 'is added to every tag at the target' },
+  ...inGroup(FROM, ROW_SOURCE),
+  ...inGroup(TO, ROW_TARGET),
+  ...inGroup(WHAT, ROW_NAMES),
   platform: {
     type: 'strings',
     group: WHAT,
@@ -90,6 +67,7 @@ export const SYNC_OPTIONS = {
   ...SKOPEO_SYNC_OPTIONS,
   ...GLOBAL_OPTIONS,
   ...RUN_OPTIONS,
+  ...OBSERVE_OPTIONS,
   jobs: {
     type: 'integer',
     min: 1,

@@ -23,7 +23,7 @@ export const RUN_OPTIONS = {
   shard: {
     type: 'string',
     describe:
-      'I/N: only the repositories of this one of N equal shares (I from 0), as several machines share the work',
+      'I/N: only the repositories of this one of N equal shares (I from 0), as several machines share the work; in a pod of an Indexed Job JOB_COMPLETION_INDEX/JOB_COMPLETIONS unless given',
   },
   'retry-times': {
     type: 'integer',

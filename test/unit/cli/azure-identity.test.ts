@@ -32,6 +32,7 @@ const nothing: Send = () => {
 function identity(env: Record<string, string>, asked: Asked = {}): CloudIdentity | undefined {
   const runtime = {
     log: asked.log ?? silentLog(),
+    runId: 'run-1',
     screen: new Screen(process.stderr),
     secrets: new Secrets(),
     retry: { times: 0, firstDelayMs: 1, maxDelayMs: 1, maxRetryAfterMs: 1 },

@@ -69,6 +69,7 @@ async function scene({
     version: '0.0.0',
     shutdown: { stopping: stopping.signal, signal: aborting.signal, graceMs: 0 },
     secrets: new Secrets(),
+    conclude: () => {},
   };
   const values = {
     'log-format': 'text',

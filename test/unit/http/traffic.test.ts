@@ -26,7 +26,10 @@ describe('withTraffic', () => {
     await send({ ...GET, method: 'PUT', body: Buffer.from('abc') });
     await send({ ...GET, method: 'PUT', body: { size: 5, open: async () => Readable.from([]) } });
 
-    deepEqual({ ...traffic }, { requests: 4, received: 21, sent: 8, fastestMs: 0, waiting: 0 });
+    deepEqual(
+      { ...traffic },
+      { requests: 4, repeated: 0, limited: 0, received: 21, sent: 8, fastestMs: 0, waiting: 0 },
+    );
   });
 
   it('counts a request that fails', async () => {
@@ -35,7 +38,10 @@ describe('withTraffic', () => {
 
     await rejects(compose(down, withTraffic(traffic, silentLog(), new FakeClock()))(GET));
 
-    deepEqual({ ...traffic }, { requests: 1, received: 0, sent: 0, fastestMs: 0, waiting: 0 });
+    deepEqual(
+      { ...traffic },
+      { requests: 1, repeated: 0, limited: 0, received: 0, sent: 0, fastestMs: 0, waiting: 0 },
+    );
   });
 
   it('says each request to the debug log, without secrets', async () => {

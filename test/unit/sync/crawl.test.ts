@@ -121,7 +121,14 @@ describe('crawl', () => {
         names.map((tag) => `${path}:${String(tag)} ${SHORT(digestFor(String(tag)))}`),
       ),
     );
-    deepEqual(report, { repositories: 20, tags: 190, dropped: 0, skipped: 0, failures: [] });
+    deepEqual(report, {
+      repositories: 20,
+      tags: 190,
+      dropped: 0,
+      skipped: 0,
+      failed: 0,
+      failures: [],
+    });
   });
 
   it('takes digests and dates from the list where it has them', async () => {

@@ -1,0 +1,166 @@
+/** What operators see of a run besides its log: metrics in a file, at an endpoint, at a Pushgateway. */
+import { readFile } from 'node:fs/promises';
+
+import { systemClock } from '../base/clock.ts';
+import { RegistrySyncError } from '../base/errors.ts';
+import { WholeFile } from '../files/whole-file.ts';
+import { createDispatcher } from '../http/dispatcher.ts';
+import { HostPause } from '../http/host-pause.ts';
+import { withRetry } from '../http/retry.ts';
+import { compose, undiciSend, withHeader, type Send } from '../http/send.ts';
+import { listen } from '../observe/endpoint.ts';
+import type { Metrics } from '../observe/metrics.ts';
+import { push } from '../observe/pushgateway.ts';
+import { basicAuthorization } from '../registry/basic.ts';
+import { credentialsInEnvironment } from '../registry/environment-credentials.ts';
+import { formatShard } from '../sync/shard.ts';
+import type { RunRecord } from '../sync/run-record.ts';
+import type { PipelineRun, Watched } from './pipeline-run.ts';
+import type { Runtime } from './runtime.ts';
+
+export interface WatchOptions {
+  readonly 'metrics-file': string | undefined;
+  readonly 'metrics-listen': string | undefined;
+  readonly 'metrics-push': string | undefined;
+}
+
+export interface Watch extends Watched {
+  /** Says how the run ended to those who asked for it. What can't be said is a warning. */
+  end(state: RunRecord['state']): Promise<void>;
+  close(): Promise<void>;
+}
+
+const NOBODY: Watch = { noteRow: () => {}, end: async () => {}, close: async () => {} };
+
+/** A Pushgateway is near, and a run that is over waits for it no longer. Milliseconds. */
+const PUSH_MS = 10_000;
+
+/** @throws {RegistrySyncError} `USAGE` when an option is wrong, or the port is taken. */
+export async function startWatch(run: PipelineRun): Promise<Watch> {
+  const { options, measured, io } = run;
+  const wanted = ['metrics-file', 'metrics-listen', 'metrics-push'] as const;
+  if (wanted.every((name) => options[name] === undefined)) return NOBODY;
+  const labels = labelsOf(run);
+  const target = pushTarget(options['metrics-push'], run);
+  checkFile(options['metrics-file']);
+  const { Metrics } = await import('../observe/metrics.ts');
+  const metrics = new Metrics({ labels, version: io.version, measured, clock: systemClock });
+  const address = options['metrics-listen'];
+  const endpoint = address === undefined ? undefined : await listen(address, metrics);
+  if (endpoint !== undefined) run.runtime.log.info({ port: endpoint.port }, 'metrics are served');
+  return {
+    noteRow: (elapsedMs) => metrics.noteRow(elapsedMs),
+    end: (state) => end(run, { metrics, labels, target }, state),
+    close: async () => endpoint?.close(),
+  };
+}
+
+interface Sinks {
+  readonly metrics: Metrics;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly target: PushTarget | undefined;
+}
+
+async function end(run: PipelineRun, sinks: Sinks, state: RunRecord['state']): Promise<void> {
+  const { metrics, labels, target } = sinks;
+  const path = run.options['metrics-file'];
+  const isSuccess = state === 'complete';
+  const before = isSuccess || path === undefined ? undefined : await lastSuccessIn(path);
+  metrics.end(state, isSuccess ? systemClock.now() / 1000 : before);
+  const text = await metrics.text();
+  if (path !== undefined) await warned(run.runtime, () => writeText(path, text));
+  if (target === undefined) return;
+  const { url, authorization } = target;
+  const { contentType } = metrics;
+  await warned(run.runtime, () =>
+    push(
+      sendTo(run.runtime),
+      { url, authorization, labels, contentType, text },
+      AbortSignal.timeout(PUSH_MS),
+    ),
+  );
+}
+
+/** Who watches must not spoil what is watched. */
+async function warned({ log }: Runtime, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (!(error instanceof RegistrySyncError)) throw error;
+    log.warn({ reason: error.message }, 'the metrics of this run could not be handed on');
+  }
+}
+
+function labelsOf({ command, source, target, shard }: PipelineRun): Record<string, string> {
+  return {
+    command,
+    ...(source !== undefined && { source }),
+    ...(target !== undefined && { target }),
+    ...(shard !== undefined && { shard: formatShard(shard) }),
+  };
+}
+
+/** The exporter reads no other files. */
+function checkFile(path: string | undefined): void {
+  if (path === undefined || path.endsWith('.prom')) return;
+  const message = `--metrics-file ${JSON.stringify(path)}: the node exporter reads only files that end in .prom`;
+  throw new RegistrySyncError('USAGE', message);
+}
+
+interface PushTarget {
+  readonly url: URL;
+  readonly authorization: string | undefined;
+}
+
+function pushTarget(
+  given: string | undefined,
+  { io, runtime }: PipelineRun,
+): PushTarget | undefined {
+  if (given === undefined) return undefined;
+  const url = URL.canParse(given) ? new URL(given) : undefined;
+  if (url === undefined || !/^https?:$/.test(url.protocol)) {
+    throw new RegistrySyncError('USAGE', '--metrics-push is no http or https URL');
+  }
+  const { username, password } = url;
+  if (username !== '' || password !== '') {
+    const message =
+      '--metrics-push: a URL lands in logs: put user and password into METRICS_USERNAME and METRICS_PASSWORD';
+    throw new RegistrySyncError('USAGE', message);
+  }
+  const credentials = credentialsInEnvironment('METRICS', io.env);
+  if (credentials !== undefined) runtime.secrets.add(credentials.password);
+  const authorization = credentials === undefined ? undefined : basicAuthorization(credentials);
+  return { url, authorization };
+}
+
+function sendTo({ env, log, retry, userAgent }: Runtime): Send {
+  const dispatcher = createDispatcher({
+    certDirs: [],
+    maxConnections: 1,
+    env,
+    verifyTls: true,
+    identify: false,
+  });
+  const pause = new HostPause(systemClock);
+  return compose(
+    undiciSend(dispatcher, PUSH_MS),
+    withRetry({ policy: retry, clock: systemClock, pause, log }),
+    withHeader('user-agent', userAgent),
+  );
+}
+
+async function writeText(path: string, text: string): Promise<void> {
+  await using file = await WholeFile.create(path);
+  await file.append(text);
+  await file.finish();
+  await file.commit();
+}
+
+/** What an earlier run wrote, in seconds since the epoch; this one did not succeed. */
+async function lastSuccessIn(path: string): Promise<number | undefined> {
+  const { LAST_SUCCESS } = await import('../observe/metrics.ts');
+  const text = await readFile(path, 'utf8').catch(() => '');
+  const line = text.split('\n').find((one) => one.startsWith(`${LAST_SUCCESS}{`));
+  const value = Number(line?.split(' ').at(-1));
+  return Number.isFinite(value) && value > 0 ? value : undefined;
+}
