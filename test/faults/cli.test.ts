@@ -192,7 +192,7 @@ describe('a crawl', { concurrency: 4 }, () => {
     const result = await runCli([...args, ...words], { timeoutMs: 40_000 });
     return { ...result, files: (await readdir(dir.path)).toSorted(), counts: proxy.counts() };
   }
-  const BOTH = ['repositories.csv', 'tags.csv'];
+  const BOTH = ['crawl.json', 'repositories.csv', 'tags.csv'];
 
   for (const [name, fault] of Object.entries({ busy, limited, reset })) {
     it(`is whole after a fault that passes: ${name}`, async () => {
@@ -217,7 +217,7 @@ describe('a crawl', { concurrency: 4 }, () => {
   it('writes nothing when a repository can’t be read', async () => {
     const { code, stderr, files } = await crawl(ofApp('tags', busy));
 
-    deepEqual([code, files], [1, []], stderr);
+    deepEqual([code, files], [1, ['crawl.json']], stderr);
     match(stderr, /1 repositories could not be read, so nothing was written[^]*acme\/app/);
   });
 

@@ -9,6 +9,7 @@ import { before, describe, it } from 'node:test';
 
 import pLimit from 'p-limit';
 
+import { readRecord } from '../../src/sync/run-record.ts';
 import { runCli, startCli, type CliResult, type RunningCli } from '../support/cli.ts';
 import { fleet } from '../support/fleet.ts';
 import { runHere } from '../support/in-process.ts';
@@ -72,8 +73,16 @@ async function faultsOf(name: string, registry: Registry, killed: Killed): Promi
   for (const [at, text] of (await filesIn(dir.path)).entries()) {
     if (text !== OLD && text !== whole.files[at]) faults.push(`${FILES[at]} is half`);
   }
+  // Whoever relies on the record must not take one file for both.
+  const record = await readRecord(dir.path, 'crawl');
+  const isWhole = String(await filesIn(dir.path)) === String(whole.files);
+  if (record?.state !== 'running' && !(record?.state === 'complete' && isWhole) && record) {
+    faults.push(`the record says ${record.state}`);
+  }
   const left = await leftIn(dir.path);
-  const strange = left.filter((file) => !/^\.(repositories|tags)\.csv\.\w+\.tmp$/.test(file));
+  const strange = left.filter(
+    (file) => !/^\.(?:(?:repositories|tags)\.csv|crawl\.json)\.\w+\.tmp$/.test(file),
+  );
   faults.push(...strange.map((file) => `left ${file}`));
   // What is old enough is cleared away by the next crawl.
   for (const file of left) await utimes(join(dir.path, file), LONG_AGO, LONG_AGO);
@@ -86,7 +95,8 @@ async function faultsOf(name: string, registry: Registry, killed: Killed): Promi
 }
 
 async function leftIn(path: string): Promise<string[]> {
-  return (await readdir(path)).filter((name) => !(FILES as readonly string[]).includes(name));
+  const known: readonly string[] = [...FILES, 'crawl.json'];
+  return (await readdir(path)).filter((name) => !known.includes(name));
 }
 
 /** Kills it when the registry sees its Nth request. */
@@ -129,7 +139,7 @@ describe('a crawl that is killed', () => {
   });
 
   it('at any change of a file has whole files, old or new, and so has the next one', async (t) => {
-    deepEqual(whole.calls.filter((name) => name === 'rename').length, 2);
+    deepEqual(whole.calls.filter((name) => name === 'rename').length, 4); // the record, twice
     const points = whole.calls.map((_, at) => at + 1);
     t.diagnostic(`${points.length} moments`);
 

@@ -100,17 +100,17 @@ describe('crawl on a full disk', () => {
     const full = await disk(t, { bytes: 64 * 1024 });
     if (full === undefined) return;
     await putOldFiles(full.path);
-    await full.fill(4096);
+    await full.fill(2 * 4096); // and for the record
 
     expectSaid(await crawl(full.path), /can't write \S+\/tags\.csv: the disk is full/);
-    await expectOldFiles(full.path, 'filler');
+    await expectOldFiles(full.path, 'filler', 'crawl.json');
   });
 
   it('reads no further once a file can not grow', async (t) => {
     const full = await disk(t, { bytes: 64 * 1024 });
     if (full === undefined) return;
     await putOldFiles(full.path);
-    await full.fill(8192);
+    await full.fill(3 * 4096);
     const many = createStore();
     const tags = Array.from({ length: 3000 }, (_, n) => ({ ...TAGS[0]!, tag: `v${n}` }));
     seedTags(many, tags);
@@ -120,7 +120,7 @@ describe('crawl on a full disk', () => {
     const args = ['crawl', '--registry', large.host, '--workdir', full.path];
     expectSaid(await runCli(args), /can't write \S+\/tags\.csv: the disk is full/);
     ok(large.requests.length < 1500, `${large.requests.length} requests`);
-    await expectOldFiles(full.path, 'filler');
+    await expectOldFiles(full.path, 'filler', 'crawl.json');
   });
 
   it('that can hold no more files is found before the registry is asked', async (t) => {
@@ -141,7 +141,7 @@ describe('crawl on a full disk', () => {
     await rm(join(full.path, 'filler'));
 
     equal((await crawl(full.path)).code, 0);
-    deepEqual((await readdir(full.path)).toSorted(), [...FILES]);
+    deepEqual((await readdir(full.path)).toSorted(), ['crawl.json', ...FILES]);
   });
 });
 

@@ -89,7 +89,8 @@ async function outputsOf(
 
   ok(code === 1 || code === 3, stderr);
   const written = (await readdir(dir.path)).filter((name) => !Object.hasOwn(files, name));
-  if (words.includes('sync')) deepEqual(written, ['results.csv', 'summary.json', 'tags.csv']);
+  if (words.includes('sync'))
+    deepEqual(written, ['results.csv', 'summary.json', 'sync.json', 'tags.csv']);
   const texts = written.map(async (name): Promise<[string, string]> => {
     return [name, await readFile(join(dir.path, name), 'utf8')];
   });

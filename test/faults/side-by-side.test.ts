@@ -115,7 +115,7 @@ describe('two crawls into one directory at once', () => {
     const results = await Promise.all([runCli(args), runCli(args)]);
 
     for (const { code, stderr } of results) equal(code, 0, stderr);
-    deepEqual((await readdir(dir.path)).toSorted(), ['repositories.csv', 'tags.csv']);
+    deepEqual((await readdir(dir.path)).toSorted(), ['crawl.json', 'repositories.csv', 'tags.csv']);
     const rows = (await readFile(join(dir.path, 'tags.csv'), 'utf8')).trimEnd().split('\r\n');
     equal(rows.length, 1 + ROWS.length + 1); // the signature's tag too
   });

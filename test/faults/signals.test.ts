@@ -9,6 +9,7 @@ import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 
 import pLimit from 'p-limit';
 
+import type { RunRecord } from '../../src/sync/run-record.ts';
 import { startCli, type CliResult } from '../support/cli.ts';
 import { fleet } from '../support/fleet.ts';
 import { image } from '../support/images.ts';
@@ -284,7 +285,10 @@ async function faultsOfCrawl(point: number): Promise<string[]> {
       if ((await fileIn(home.path, name)) !== OLD) faults.push(`${name} is another`);
     }
     const left = (await readdir(home.path)).toSorted();
-    if (String(left) !== String(FILES)) faults.push(`left ${left}`);
+    if (String(left) !== String(['crawl.json', ...FILES])) faults.push(`left ${left}`);
+    const { state, message } = JSON.parse(await fileIn(home.path, 'crawl.json')) as RunRecord;
+    if (state !== 'failed' || message !== `stopped by ${signal}`)
+      faults.push(`${state}: ${message}`);
     return faults.map((fault) => `request ${point}: ${fault}`);
   } finally {
     await own.close();

@@ -84,8 +84,10 @@ async function putOldFiles(): Promise<void> {
   await writeFile(join(dir.path, 'tags.csv'), 'old tags');
 }
 
+/** The record says why there are no others. */
 async function assertOldFiles(): Promise<void> {
-  deepEqual((await readdir(dir.path)).toSorted(), ['repositories.csv', 'tags.csv']);
+  deepEqual((await readdir(dir.path)).toSorted(), ['crawl.json', 'repositories.csv', 'tags.csv']);
+  equal((JSON.parse(await file('crawl.json')) as { state: string }).state, 'failed');
   deepEqual(
     [await file('repositories.csv'), await file('tags.csv')],
     ['old repositories', 'old tags'],
@@ -106,7 +108,7 @@ describe('crawl', () => {
     equal(rows[0], 'namespace,repo_name,name,created_on,last_updated_on,digest');
     equal(rows[1], `acme,team/api,main,,,${index([{ image: image() }]).root.digest}`);
     equal(rows.at(-2), `,redis,7,,,${image().root.digest}`);
-    deepEqual((await readdir(dir.path)).toSorted(), ['repositories.csv', 'tags.csv']);
+    deepEqual((await readdir(dir.path)).toSorted(), ['crawl.json', 'repositories.csv', 'tags.csv']);
     match(stderr, /crawl is complete repositories=5 tags=9 /);
   });
 
@@ -141,6 +143,7 @@ describe('crawl', () => {
 
     equal(code, 0);
     deepEqual((await readdir(join(dir.path, 'new/deep'))).toSorted(), [
+      'crawl.json',
       'repositories.csv',
       'tags.csv',
     ]);

@@ -136,7 +136,12 @@ describe('sync', () => {
     const summary = JSON.parse(await file('out/summary.json')) as Record<string, unknown>;
     deepEqual([summary.rows, summary.copied, summary.failed, summary.notStarted], [5, 5, 0, 0]);
     deepEqual(Object.keys(summary.requests as object), ['source', 'target']);
-    deepEqual((await readdir(dir.path)).toSorted(), ['out', 'results.csv', 'tags.csv']);
+    deepEqual((await readdir(dir.path)).toSorted(), [
+      'out',
+      'results.csv',
+      'sync.json',
+      'tags.csv',
+    ]);
   });
 
   it('finds all unchanged the second time, and does not ask the source', async () => {

@@ -53,6 +53,6 @@ export async function crashAndSync({ csv, args, killer }: CrashedSync): Promise<
   const results = (await readFile(join(dir.path, 'results.csv'), 'utf8')).split('\r\n');
   if (results.length !== csv.split('\r\n').length) faults.push('results.csv is not whole');
   const files = String((await readdir(dir.path)).toSorted());
-  if (files !== 'results.csv,tags.csv') faults.push(`left ${files}`);
+  if (files !== 'results.csv,sync.json,tags.csv') faults.push(`left ${files}`);
   return faults;
 }
