@@ -73,12 +73,7 @@ async function faultsOf(name: string, registry: Registry, killed: Killed): Promi
   for (const [at, text] of (await filesIn(dir.path)).entries()) {
     if (text !== OLD && text !== whole.files[at]) faults.push(`${FILES[at]} is half`);
   }
-  // Whoever relies on the record must not take one file for both.
-  const record = await readRecord(dir.path, 'crawl');
-  const isWhole = String(await filesIn(dir.path)) === String(whole.files);
-  if (record?.state !== 'running' && !(record?.state === 'complete' && isWhole) && record) {
-    faults.push(`the record says ${record.state}`);
-  }
+  faults.push(...(await recordFaults(dir.path)));
   const left = await leftIn(dir.path);
   const strange = left.filter(
     (file) => !/^\.(?:(?:repositories|tags)\.csv|crawl\.json)\.\w+\.tmp$/.test(file),
@@ -94,9 +89,17 @@ async function faultsOf(name: string, registry: Registry, killed: Killed): Promi
   return faults.map((fault) => `${name}: ${fault}`);
 }
 
+/** Whoever relies on the record must not take an old file for a new one. */
+async function recordFaults(path: string): Promise<string[]> {
+  const { state = 'none' } = (await readRecord(path, 'crawl')) ?? {};
+  const isWhole = String(await filesIn(path)) === String(whole.files);
+  const isTrue = ['none', 'running'].includes(state) || (state === 'complete' && isWhole);
+  return isTrue ? [] : [`the record says ${state}`];
+}
+
 async function leftIn(path: string): Promise<string[]> {
-  const known: readonly string[] = [...FILES, 'crawl.json'];
-  return (await readdir(path)).filter((name) => !known.includes(name));
+  const known = new Set<string>([...FILES, 'crawl.json']);
+  return (await readdir(path)).filter((name) => !known.has(name));
 }
 
 /** Kills it when the registry sees its Nth request. */

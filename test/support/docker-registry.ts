@@ -10,10 +10,10 @@ import { closeSync, openSync, readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { request as tlsRequest } from 'node:https';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { freePort } from './free-port.ts';
 import { tempDir } from './temp-dir.ts';
 import type { KeyPair } from './tls.ts';
 
@@ -67,10 +67,6 @@ const HTPASSWD = 'sync:$2y$04$E0craE4.Ws6ebDQkEk.vs.JIj5AqaWo/MjFAjMZCMD4lIJpqNg
 
 const START_TIMEOUT_MS = 15_000;
 const POLL_MS = 15;
-// Below the ports that the kernel gives to outgoing connections, so that none takes ours meanwhile.
-const FIRST_PORT = 20_000;
-const LAST_PORT = 32_000;
-
 /** Starts a registry and waits until it answers. */
 export async function startDockerRegistry(
   options: DockerRegistryOptions = {},
@@ -133,19 +129,6 @@ function configuration(
     ...(options.schema1 && { compatibility: { schema1: { enabled: true } } }),
     validation: { manifests: { urls: { allow: ['.*'] } } }, // foreign layers can be pushed
   };
-}
-
-async function freePort(): Promise<number> {
-  for (;;) {
-    const port = FIRST_PORT + Math.floor(Math.random() * (LAST_PORT - FIRST_PORT));
-    const probe = createServer().listen(port, '127.0.0.1');
-    const isFree = await once(probe, 'listening').then(
-      () => true,
-      () => false,
-    );
-    probe.close();
-    if (isFree) return port;
-  }
 }
 
 async function launch(config: string, log: string, origin: string): Promise<ChildProcess> {

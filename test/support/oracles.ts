@@ -8,8 +8,18 @@ import { spawnSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
-const PROGRAMS = ['docker-registry', 'skopeo', 'umoci', 'openssl', 'dockerd'];
-const PACKAGES = ['docker-registry', 'skopeo', 'umoci', 'openssl', 'docker.io', 'ca-certificates'];
+/** Each program, and the package of Debian's that has it. */
+const PACKAGE_OF: Readonly<Record<string, string>> = {
+  'docker-registry': 'docker-registry',
+  skopeo: 'skopeo',
+  umoci: 'umoci',
+  openssl: 'openssl',
+  dockerd: 'docker.io',
+  promtool: 'prometheus',
+  'prometheus-pushgateway': 'prometheus-pushgateway',
+};
+const PROGRAMS = Object.keys(PACKAGE_OF);
+const PACKAGES = [...Object.values(PACKAGE_OF), 'ca-certificates'];
 const LOCK_SECONDS = 120; // another apt-get may be running; it is waited for
 
 process.exitCode = main();

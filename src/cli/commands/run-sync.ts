@@ -52,34 +52,25 @@ export async function runSync(values: SyncValues, io: RunIo): Promise<number> {
   );
   const policy = await readPolicy(values, io.env);
   const shard = readShard(values.shard, io.env);
-  await using rows = await openRowsOf(values, ends, shard);
   const clients = connectBoth(runtime, values, ends);
-  const results = await ResultsFile.create(join(values.workdir, 'results.csv'), runtime.secrets);
-  io.shutdown.graceMs = values['grace-period'] * 1000;
-  runtime.log.info(
-    { rows: rows.count, duplicates: rows.duplicates, source: ends.source, target: ends.target },
-    'sync starts',
-  );
-  const inventory = await inventoryOf(clients.target, rows.countAt);
   const totals = new Totals();
-  const measured = (): Measured => measuredOf(totals, rows, clients);
+  let expected: number | undefined;
+  const measured = (): Measured => measuredOf(totals, clients, expected);
   const run = { command: 'sync', workdir: values.workdir, options: values, io, runtime } as const;
   const facts = { source: ends.source, target: ends.target, shard, dryRun: values['dry-run'] };
-  return runPipeline({ ...run, ...facts, measured }, (watched) =>
-    syncRows({
-      values,
-      io,
-      runtime,
-      policy,
-      rows,
-      results,
-      clients,
-      inventory,
-      selection,
-      totals,
-      watched,
-    }),
-  );
+  return runPipeline({ ...run, ...facts, measured }, async (watched) => {
+    await using rows = await openRowsOf(values, ends, shard);
+    expected = rows.count;
+    const results = await ResultsFile.create(join(values.workdir, 'results.csv'), runtime.secrets);
+    io.shutdown.graceMs = values['grace-period'] * 1000;
+    runtime.log.info(
+      { rows: rows.count, duplicates: rows.duplicates, source: ends.source, target: ends.target },
+      'sync starts',
+    );
+    const inventory = await inventoryOf(clients.target, rows.countAt);
+    const opened = { rows, results, clients, inventory };
+    return syncRows({ values, io, runtime, policy, ...opened, selection, totals, watched });
+  });
 }
 
 interface SyncRun {
@@ -143,12 +134,12 @@ function exitCodeFor({ failed, notStarted }: Summary, { isAllRefused }: Totals):
 
 function measuredOf(
   totals: Totals,
-  { count }: RowFile,
   { source, target }: SyncRun['clients'],
+  expected: number | undefined,
 ): Measured {
   return {
     rows: totals.counts,
-    expected: count,
+    expected,
     bytes: { copied: totals.bytesCopied, mounted: totals.bytesMounted },
     traffic: { source: source.traffic, target: target.traffic },
   };
