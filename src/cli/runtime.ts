@@ -60,6 +60,8 @@ export interface Runtime {
   readonly runId: string;
   readonly log: Log;
   readonly screen: Screen;
+  /** A person is looking on, and wants to see how far it is. */
+  readonly showsProgress: boolean;
   readonly secrets: Secrets;
   readonly retry: RetryPolicy;
   /** Per host. */
@@ -96,6 +98,7 @@ export async function createRuntime(options: RuntimeOptions, io: RunIo): Promise
     runId,
     log,
     screen,
+    showsProgress: screen.isTerminal && !options.quiet && options['log-format'] === 'text',
     secrets,
     retry: readRetry(options),
     userAgent: prefix === undefined ? agent : `${prefix} ${agent}`,

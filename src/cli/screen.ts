@@ -9,10 +9,13 @@ export interface Progress {
   readonly text: string;
 }
 
+const FRAME_MS = 200;
+
 export class Screen {
   readonly #stderr: Io['stderr'];
   #bars: MultiBar | undefined;
   #bar: SingleBar | undefined;
+  #counting: NodeJS.Timeout | undefined;
 
   constructor(stderr: Io['stderr']) {
     this.#stderr = stderr;
@@ -30,13 +33,23 @@ export class Screen {
 
   /** Shows a bar until `close`. */
   async showProgress(total: number): Promise<void> {
+    await this.#show('{bar} {value}/{total} images  {text}  {duration_formatted}', total);
+  }
+
+  /** Shows what was counted so far until `close`, where nobody knows how much there will be. */
+  async showCounts(textOf: () => string): Promise<void> {
+    await this.#show('{text}  {duration_formatted}', 0);
+    this.#counting = setInterval(() => this.update({ done: 0, text: textOf() }), FRAME_MS);
+  }
+
+  async #show(format: string, total: number): Promise<void> {
     const { default: progress } = await import('cli-progress');
     this.#bars = new progress.MultiBar({
       stream: this.#stderr,
-      format: '{bar} {value}/{total} images  {text}  {duration_formatted}',
+      format,
       hideCursor: true,
       clearOnComplete: true,
-      fps: 5,
+      fps: 1000 / FRAME_MS,
       barsize: 24,
     });
     this.#bar = this.#bars.create(total, 0, { text: '' });
@@ -47,6 +60,7 @@ export class Screen {
   }
 
   close(): void {
+    clearInterval(this.#counting);
     this.#bars?.stop();
     this.#bars = undefined;
     this.#bar = undefined;

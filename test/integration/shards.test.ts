@@ -102,6 +102,58 @@ for (const n of [1, 3, 16]) {
   });
 }
 
+describe('the pods of an Indexed Job', () => {
+  const podOf = (index: number) => ({
+    JOB_COMPLETION_INDEX: String(index),
+    JOB_COMPLETIONS: '3',
+  });
+
+  /** Crawls and syncs as a pod does, alone with its directory. */
+  async function pod(index: number, dir: string): Promise<{ code: number; rows: string[] }> {
+    const ends = ['--source-registry', source.host, '--target-registry', target.host];
+    const own = ['--workdir', dir, '--quiet', '--retry-times', '0'];
+    const crawled = await runHere(['crawl', '--registry', source.host, ...own], podOf(index));
+    equal(crawled.code, 0, crawled.stderr);
+    const { code } = await runHere(['sync', ...ends, ...own], podOf(index));
+    return { code, rows: await rowsOf(dir, 'results.csv') };
+  }
+
+  it('know their shares, and all that one fails to do is its own, until it is tried again', async () => {
+    const dirs = await Promise.all([tempDir(), tempDir(), tempDir()]);
+    // What only one repository needs is not to be had.
+    const broken = `acme/app-${REPOSITORIES.length - 1}`;
+    const { digest = '' } = image({ seed: `${broken}:1`, layers: [SHARED] }).root;
+    source.setFaults([
+      {
+        match: { method: 'GET', path: new RegExp(`${broken}/manifests/${digest}`) },
+        effect: { status: 500 },
+      },
+    ]);
+    const first = await Promise.all(dirs.map(({ path }, index) => pod(index, path)));
+
+    deepEqual(first.map(({ code }) => code).toSorted(), [0, 0, 3]);
+    equal(first.flatMap(({ rows }) => rows).length, REPOSITORIES.length * 2);
+    const whole = REPOSITORIES.filter((path) => path !== broken);
+    for (const path of whole) {
+      deepEqual(repositoryOf(target.store, path).tags, repositoryOf(source.store, path).tags);
+    }
+    equal(repositoryOf(target.store, broken).tags.has('1'), false);
+
+    source.setFaults([]);
+    target.resetRequests();
+    const failed = first.findIndex(({ code }) => code === 3);
+    const again = await pod(failed, dirs[failed]?.path ?? '');
+
+    equal(again.code, 0);
+    deepEqual(repositoryOf(target.store, broken).tags, repositoryOf(source.store, broken).tags);
+    const touched = new Set(
+      target.requests.flatMap(({ path }) => /^\/v2\/(acme\/[^/]+)/.exec(path)?.[1] ?? []),
+    );
+    equal(touched.size, again.rows.length / 2, 'only its own repositories');
+    for (const dir of dirs) await dir[Symbol.asyncDispose]();
+  });
+});
+
 describe('a shard', () => {
   it('that is none is an error that says how to write it', async () => {
     const { code, stderr } = await runCli(['crawl', '--registry', source.host, '--shard', '3/3']);

@@ -71,8 +71,14 @@ export async function runCrawl(values: CrawlValues, io: RunIo): Promise<number> 
       log: runtime.log,
       signal: io.shutdown.signal,
     };
-    const report = await crawlInto(workdir, values['allow-partial'], settings, counts);
-    return summed(report, runtime, client.traffic.requests, workdir);
+    const { screen, showsProgress } = runtime;
+    if (showsProgress && !values.explain) await screen.showCounts(() => progressOf(counts));
+    try {
+      const report = await crawlInto(workdir, values['allow-partial'], settings, counts);
+      return summed(report, runtime, client.traffic.requests, workdir);
+    } finally {
+      screen.close();
+    }
   });
 }
 
@@ -96,6 +102,11 @@ async function crawlInto(
   await repositories.commit();
   await tags.commit();
   return report;
+}
+
+function progressOf({ repositories, tags, failed }: CrawlCounts): string {
+  const failures = failed > 0 ? `, ${failed} failed` : '';
+  return `${repositories} repositories, ${tags} tags${failures}`;
 }
 
 function measuredOf(

@@ -94,7 +94,7 @@ async function syncRows(run: SyncRun): Promise<PipelineEnd> {
   const outage = new Outage();
   // A signal may have come while the rows were read.
   using stopping = new LinkedAbort(io.shutdown.stopping);
-  const isBar = runtime.screen.isTerminal && !values.quiet && values['log-format'] === 'text';
+  const isBar = runtime.showsProgress;
   if (isBar) await runtime.screen.showProgress(rows.count);
   try {
     for await (const outcome of syncTags(rows.rows(), settingsOf(run, stopping.signal))) {

@@ -33,6 +33,7 @@ function identity(env: Record<string, string>, asked: Asked = {}): CloudIdentity
   const runtime = {
     log: asked.log ?? silentLog(),
     runId: 'run-1',
+    showsProgress: false,
     screen: new Screen(process.stderr),
     secrets: new Secrets(),
     retry: { times: 0, firstDelayMs: 1, maxDelayMs: 1, maxRetryAfterMs: 1 },

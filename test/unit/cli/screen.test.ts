@@ -19,6 +19,15 @@ function memory(isTTY?: boolean): Writable & { text: string; isTTY?: boolean; co
   return written;
 }
 
+function terminal(): ReturnType<typeof memory> {
+  return Object.assign(memory(true), {
+    cursorTo: () => true,
+    moveCursor: () => true,
+    clearLine: () => true,
+    clearScreenDown: () => true,
+  });
+}
+
 describe('Screen', () => {
   it('writes lines as they are while there is no bar', () => {
     const stderr = memory();
@@ -32,14 +41,8 @@ describe('Screen', () => {
   });
 
   it('shows a bar on a terminal, and lines above it', async () => {
-    const stderr = memory(true);
-    const terminal = Object.assign(stderr, {
-      cursorTo: () => true,
-      moveCursor: () => true,
-      clearLine: () => true,
-      clearScreenDown: () => true,
-    });
-    const screen = new Screen(terminal);
+    const stderr = terminal();
+    const screen = new Screen(stderr);
     equal(screen.isTerminal, true);
 
     await screen.showProgress(200);
@@ -52,5 +55,21 @@ describe('Screen', () => {
     match(stderr.text, /50\/200 images {2}1 failed, 2\.0 MB moved/);
     match(stderr.text, /image copied\n/);
     ok(stderr.text.endsWith('after\n'));
+  });
+
+  it('shows what is counted where nobody knows how much there will be', async () => {
+    const stderr = terminal();
+    const screen = new Screen(stderr);
+    let tags = 0;
+
+    await screen.showCounts(() => `${tags} tags`);
+    tags = 7;
+    await new Promise((resolve) => setTimeout(resolve, 650));
+    screen.close();
+    const shown = stderr.text.length;
+    await new Promise((resolve) => setTimeout(resolve, 450));
+
+    match(stderr.text, /7 tags/);
+    equal(stderr.text.length, shown);
   });
 });
