@@ -43,6 +43,17 @@ export async function bothEnded<A, B>(a: Promise<A>, b: Promise<B>): Promise<[A,
   return both;
 }
 
+/** The items, until `stopping` is aborted. */
+export async function* untilAborted<T>(
+  items: AsyncIterable<T>,
+  stopping: AbortSignal,
+): AsyncGenerator<T, void, void> {
+  for await (const item of items) {
+    if (stopping.aborted) return;
+    yield item;
+  }
+}
+
 /**
  * Applies `work` to each item, at most `limit` at a time, and yields the results in the order of the
  * items. An item is read only when a place is free, so memory is bounded by `limit`.

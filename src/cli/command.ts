@@ -14,7 +14,13 @@ interface Described {
 
 export type OptionSpec = Described &
   (
-    | { readonly type: 'string'; readonly default?: string; readonly choices?: readonly string[] }
+    | {
+        readonly type: 'string';
+        readonly default?: string;
+        readonly choices?: readonly string[];
+        /** What the option means without a value, which is then only written with `=`. */
+        readonly bare?: string;
+      }
     | { readonly type: 'boolean'; readonly default?: boolean }
     | { readonly type: 'integer'; readonly default?: number; readonly min: number }
     | { readonly type: 'strings' }

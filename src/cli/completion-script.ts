@@ -54,9 +54,11 @@ complete -o default -F _registry_sync ${NAME}
 function fish(commands: readonly AnyCommand[]): string {
   const lines = commands.flatMap((command) => [
     `complete -c ${NAME} -n __fish_use_subcommand -f -a ${command.name} -d ${quoted(command.summary)}`,
-    ...shownOptions(command).map(([name, { alias, type, describe }]) => {
+    ...shownOptions(command).map(([name, spec]) => {
+      const { alias, type, describe } = spec;
       const short = alias === undefined ? '' : ` -s ${alias}`;
-      const value = type === 'boolean' ? '' : ' -r';
+      const isAlone = type === 'boolean' || (type === 'string' && spec.bare !== undefined);
+      const value = isAlone ? '' : ' -r';
       return `complete -c ${NAME} -n '__fish_seen_subcommand_from ${command.name}' -l ${name}${short}${value} -d ${quoted(describe)}`;
     }),
   ]);

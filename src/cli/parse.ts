@@ -118,9 +118,17 @@ function fromEnvironment({ options }: AnyCommand, env: Environment): Record<stri
   return found;
 }
 
-function fromVariable(variable: string, { type }: OptionSpec, value: string): unknown {
+function fromVariable(variable: string, spec: OptionSpec, value: string): unknown {
+  const { type } = spec;
   if (type === 'strings') return value.split(/[\s,]+/).filter(Boolean);
+  if (type === 'string' && spec.bare !== undefined) return fromSwitch(spec.bare, value);
   return type === 'boolean' ? readBoolean(variable, value) : value;
+}
+
+/** A variable can't be there without a value: `true` means what the option means without one. */
+function fromSwitch(bare: string, value: string): string | undefined {
+  if (/^(?:true|yes|1)$/i.test(value)) return bare;
+  return /^(?:false|no|0)$/i.test(value) ? undefined : value;
 }
 
 function readWords({ name, words }: AnyCommand, given: unknown): readonly string[] {

@@ -25,6 +25,7 @@ export interface PipelineRun {
   readonly target?: string;
   readonly shard?: Shard | undefined;
   readonly dryRun?: boolean;
+  readonly deep?: RunRecord['deep'];
   /** What was counted so far, whenever it is asked for. */
   readonly measured: () => Measured;
 }
@@ -76,7 +77,7 @@ const STATES: ReadonlyMap<number, RunRecord['state']> = new Map([
 ]);
 
 function beginning(run: PipelineRun): RunRecord {
-  const { command, runtime, io, source, target, shard, dryRun } = run;
+  const { command, runtime, io, source, target, shard, deep, dryRun } = run;
   return {
     command,
     run: runtime.runId,
@@ -86,6 +87,7 @@ function beginning(run: PipelineRun): RunRecord {
     ...(shard !== undefined && { shard: formatShard(shard) }),
     ...(source !== undefined && { source }),
     ...(target !== undefined && { target }),
+    ...(deep !== undefined && { deep }),
     ...(dryRun === true && { dryRun }),
   };
 }

@@ -9,7 +9,7 @@ import type { AnyCommand, OptionSpec } from './command.ts';
 
 /** What options there are: how they are written, and whether they take a value. */
 interface Grammar {
-  readonly types: ReadonlyMap<string, OptionSpec['type']>;
+  readonly specs: ReadonlyMap<string, OptionSpec>;
   /** Names by letters. */
   readonly letters: ReadonlyMap<string, string>;
 }
@@ -26,7 +26,7 @@ export function plainWords(argv: readonly string[], commands: readonly AnyComman
 function grammarOf(commands: readonly AnyCommand[]): Grammar {
   const specs = commands.flatMap(({ options }) => Object.entries(options));
   return {
-    types: new Map(specs.map(([name, { type }]) => [name, type])),
+    specs: new Map(specs),
     letters: new Map(specs.flatMap(([name, { alias }]) => (alias ? [[alias, name]] : []))),
   };
 }
@@ -39,10 +39,14 @@ function commandAt(argv: readonly string[], commands: readonly AnyCommand[]): nu
 }
 
 /** Whether an option's value is the next word. */
-function takesNext(word: string, { types, letters }: Grammar): boolean {
+function takesNext(word: string, { specs, letters }: Grammar): boolean {
   const [, long, letter] = /^--([^=]+)$|^-[^-=]*([^-=])$/.exec(word) ?? [];
-  const type = types.get(long ?? letters.get(letter ?? '') ?? '');
-  return type !== undefined && type !== 'boolean';
+  const spec = specs.get(long ?? letters.get(letter ?? '') ?? '');
+  return spec !== undefined && spec.type !== 'boolean' && bareOf(spec) === undefined;
+}
+
+function bareOf(spec: OptionSpec | undefined): string | undefined {
+  return spec?.type === 'string' ? spec.bare : undefined;
 }
 
 function rewritten(argv: readonly string[], grammar: Grammar): string[] {
@@ -63,25 +67,25 @@ function isDashed(word: string): boolean {
 }
 
 /** Takes a value that is a word of its own from `left`. */
-function longOption(word: string, { types }: Grammar, left: string[]): string[] {
+function longOption(word: string, { specs }: Grammar, left: string[]): string[] {
   const [, name = '', value] = /^--([^=]*)(?:=(.*))?$/s.exec(word) ?? [];
-  const type = types.get(name);
+  const spec = specs.get(name);
   // Yargs looks options up in plain objects.
   if (name in {}) throw new RegistrySyncError('USAGE', `unknown option --${name}`);
-  if (type === undefined) return [word];
-  if (type === 'boolean') return value === undefined ? [word] : booleanOption(name, value);
-  return valueOption(name, value ?? nextValue(left), word);
+  if (spec === undefined) return [word];
+  if (spec.type === 'boolean') return value === undefined ? [word] : booleanOption(name, value);
+  return valueOption(name, value ?? bareOf(spec) ?? nextValue(left), word);
 }
 
 /** `-aqf oci`, `-foci`, `-f=oci`, `-a=false` */
-function cluster(text: string, { types, letters }: Grammar, left: string[]): string[] {
+function cluster(text: string, { specs, letters }: Grammar, left: string[]): string[] {
   const words: string[] = [];
   for (let rest = text; rest !== ''; rest = rest.slice(1)) {
     const letter = rest.slice(0, 1);
     const name = letters.get(letter);
     if (name === undefined) return [...words, `-${letter}`];
     const [, sign = '', given = ''] = /^.(=?)(.*)$/s.exec(rest) ?? [];
-    if (types.get(name) !== 'boolean') {
+    if (specs.get(name)?.type !== 'boolean') {
       const value = given === '' && sign === '' ? nextValue(left) : given;
       return [...words, ...valueOption(name, value, `--${name}`)];
     }

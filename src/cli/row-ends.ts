@@ -5,7 +5,7 @@ import type { AzureCloudName } from '../registry/azure-clouds.ts';
 import type { RegistryClient } from '../registry/client.ts';
 import { profileOf, type RegistryKind } from '../registry/profile.ts';
 import { createMapping, type MapRow } from '../sync/mapping.ts';
-import { openRows, type RowFile } from '../sync/rows.ts';
+import { openRows, type RowFile, type StatusChoice } from '../sync/rows.ts';
 import type { Shard } from '../sync/shard.ts';
 import type { Values } from './command.ts';
 import { readAccess, type SharedAccess } from './options/access.ts';
@@ -59,12 +59,19 @@ export function openRowsOf(
   values: EndValues & { readonly workdir: string },
   { map }: RowEnds,
   shard: Shard | undefined,
+  statuses?: StatusChoice,
 ): Promise<RowFile> {
   const path = values['tags-file'] ?? join(values.workdir, 'tags.csv');
-  return openRows({ path, map, namespace: values.namespace, shard });
+  return openRows({ path, map, namespace: values.namespace, shard, statuses });
 }
 
-export function connectTarget(runtime: Runtime, values: EndValues, ends: RowEnds): RegistryClient {
+/** @param bandwidth what is read there comes no faster. Bytes per second. */
+export function connectTarget(
+  runtime: Runtime,
+  values: EndValues,
+  ends: RowEnds,
+  bandwidth?: number,
+): RegistryClient {
   const kind = values['target-registry-kind'];
   return connect(runtime, {
     registry: ends.target,
@@ -72,6 +79,7 @@ export function connectTarget(runtime: Runtime, values: EndValues, ends: RowEnds
     access: readAccess(values, 'dest-', sharedAccess(values, ends, isAzure(ends.target, kind))),
     azureCloud: values['azure-cloud'],
     variables: 'TARGET',
+    bandwidth,
   });
 }
 

@@ -13,6 +13,7 @@ import { inspectCommand } from './commands/inspect.ts';
 import { listTagsCommand } from './commands/list-tags.ts';
 import { manifestDigestCommand } from './commands/manifest-digest.ts';
 import { syncCommand } from './commands/sync.ts';
+import { verifyCommand } from './commands/verify.ts';
 import { withinTimeout } from './command-timeout.ts';
 import { EXIT, exitCodeOf } from './exit-code.ts';
 import { writeTerminationLog } from './termination-log.ts';
@@ -20,6 +21,7 @@ import { writeTerminationLog } from './termination-log.ts';
 const COMMANDS: readonly AnyCommand[] = [
   crawlCommand,
   syncCommand,
+  verifyCommand,
   copyCommand,
   inspectCommand,
   listTagsCommand,

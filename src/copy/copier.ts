@@ -22,6 +22,8 @@ export interface CopySettings {
   readonly transfers: Transfers;
   readonly selection: Selection;
   readonly referrers: Referrers;
+  /** Everything is put, whatever the target says of what it has. */
+  readonly repairs?: boolean;
 }
 
 export interface CopyRequest {
@@ -75,7 +77,9 @@ async function copyAtDepth(
 ): Promise<CopyResult> {
   const { source, sink, signal } = request;
   const [there, wanted] = await bothEnded(
-    onSide('target', sink, () => sink.head(signal, hopedFor(request, settings))),
+    settings.repairs === true
+      ? Promise.resolve(undefined)
+      : onSide('target', sink, () => sink.head(signal, hopedFor(request, settings))),
     onSide('source', source, () => wantedDigest(request)),
   );
   const isSame = there?.digest === wanted;

@@ -21,12 +21,34 @@ const MAX_MANIFESTS = 10_000;
 /** Of one image's manifests, which are held until it is copied: a thousand times what is usual. Bytes. */
 const MAX_BYTES = 64 * 1024 * 1024;
 
-/** Reads all manifests below `root`, each once, those of one level at the same time. */
+/** Reads all manifests below `root`. */
 export async function planCopy(
   source: ImageSource,
   root: StoredManifest,
   signal: AbortSignal,
 ): Promise<CopyPlan> {
+  const read: ReadManifest = ({ digest }, all) => source.manifest(digest, all);
+  const manifests = await readTree(root, read, signal);
+  const blobs = await sized(source, blobsOf(manifests), signal);
+  return { root, children: inOrder(manifests).slice(0, -1), blobs };
+}
+
+/** Gives a manifest that an index lists; `undefined`: the tree is read without it. */
+export type ReadManifest = (
+  listed: Descriptor,
+  signal: AbortSignal,
+) => Promise<StoredManifest | undefined>;
+
+/**
+ * `root` and all manifests below it, each once. Those of one level are read at the same time.
+ *
+ * @throws {RegistrySyncError} `PROTOCOL` when they are more, larger or deeper than those of any image.
+ */
+export async function readTree(
+  root: StoredManifest,
+  read: ReadManifest,
+  signal: AbortSignal,
+): Promise<StoredManifest[]> {
   const seen = new Set<Digest>([root.descriptor.digest]);
   const manifests: StoredManifest[] = [];
   let depth = 0;
@@ -42,25 +64,25 @@ export async function planCopy(
       .filter(({ digest }) => !seen.has(digest) && seen.add(digest));
     bytes += next.reduce((sum, { size }) => sum + size, 0);
     if (seen.size > MAX_MANIFESTS || bytes > MAX_BYTES) throw tooLarge();
-    level = await readLevel(next, source, held, signal);
+    level = await readLevel(next, read, held, signal);
   }
-  const blobs = await sized(source, blobsOf(manifests), signal);
-  return { root, children: inOrder(manifests).slice(0, -1), blobs };
+  return manifests;
 }
 
 /** Reads one level. Sizes that are said may be lies, so what has come is counted too. */
-function readLevel(
+async function readLevel(
   level: readonly Descriptor[],
-  source: ImageSource,
+  read: ReadManifest,
   held: { bytes: number },
   signal: AbortSignal,
 ): Promise<StoredManifest[]> {
-  return allOrNone(level, signal, async ({ digest }, all) => {
-    const stored = await source.manifest(digest, all);
-    held.bytes += stored.bytes.byteLength;
+  const found = await allOrNone(level, signal, async (listed, all) => {
+    const stored = await read(listed, all);
+    held.bytes += stored?.bytes.byteLength ?? 0;
     if (held.bytes > MAX_BYTES) throw tooLarge();
     return stored;
   });
+  return found.filter((stored) => stored !== undefined);
 }
 
 function tooLarge(): RegistrySyncError {
@@ -122,7 +144,8 @@ export async function withSize(
   throw new RegistrySyncError('UNSUPPORTED', message);
 }
 
-function blobsOf(manifests: readonly StoredManifest[]): Descriptor[] {
+/** What registries hold besides manifests, each once: configs and layers, but those that are kept elsewhere. */
+export function blobsOf(manifests: readonly StoredManifest[]): Descriptor[] {
   const blobs = new Map<Digest, Descriptor>();
   for (const { manifest } of manifests) {
     for (const child of childrenOf(manifest)) {

@@ -2,8 +2,16 @@
 import { RegistrySyncError } from '../base/errors.ts';
 import { withChildren } from '../image/convert-index.ts';
 import type { Descriptor } from '../image/descriptor.ts';
+import type { Digest } from '../image/digest.ts';
 import type { StoredManifest } from '../image/manifest.ts';
-import { formatPlatform, matchesPlatform, type Platform } from '../image/platform.ts';
+import {
+  formatPlatform,
+  matchesPlatform,
+  parsePlatform,
+  type Platform,
+} from '../image/platform.ts';
+import type { ImageSource } from '../image/source-and-sink.ts';
+import { onSide } from './side.ts';
 
 /** Which images of an index; an image that is no index is taken as it is. */
 export type Choice =
@@ -20,6 +28,16 @@ export type Choice =
 export type Selection = Extract<Choice, { kind: 'all' | 'platforms' }>;
 
 export const ALL: Selection = { kind: 'all' };
+
+/**
+ * What platforms in words select; none select all.
+ *
+ * @throws {RegistrySyncError} `USAGE`
+ */
+export function parseSelection(platforms: readonly string[]): Selection {
+  if (platforms.length === 0) return ALL;
+  return { kind: 'platforms', platforms: platforms.map(parsePlatform) };
+}
 
 /** BuildKit's attestations are entries of their own, for no platform, that name the image they are of. */
 const ATTESTED = 'vnd.docker.reference.digest';
@@ -44,6 +62,20 @@ export function selectFrom(root: StoredManifest, selection: Selection): StoredMa
     const attested = child.annotations?.[ATTESTED];
     if (attested !== undefined) return wanted.has(attested);
     return !isForPlatform(child) || wanted.has(child.digest);
+  });
+}
+
+/** The digest that an image of the source has at the target once a part of it is selected. */
+export async function selectedDigest(
+  source: ImageSource,
+  digest: Digest,
+  selection: Selection,
+  signal: AbortSignal,
+): Promise<Digest> {
+  if (selection.kind === 'all') return digest;
+  return onSide('source', source, async () => {
+    const stored = await source.manifest(digest, signal);
+    return selectFrom(stored, selection).descriptor.digest;
   });
 }
 

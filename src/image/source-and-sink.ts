@@ -34,7 +34,8 @@ export interface ImageSource extends Image {
   /**
    * How many bytes a blob has: Docker's schema 1 does not say it. Absent where no such image can be.
    *
-   * @throws {RegistrySyncError} `NOT_FOUND` when there is none.
+   * @throws {RegistrySyncError} `NOT_FOUND` when there is none; `PROTOCOL` with `details.isThere` when
+   * there is one whose size the place does not say.
    */
   blobSize?(digest: Digest, signal: AbortSignal): Promise<number>;
 }

@@ -31,5 +31,6 @@ export async function* verified(
 }
 
 function mismatch(digest: string, what: string): RegistrySyncError {
-  return new RegistrySyncError('CONTENT_MISMATCH', `content of ${digest} ${what}`);
+  const message = `content of ${digest} ${what}`;
+  return new RegistrySyncError('CONTENT_MISMATCH', message, { details: { mismatch: what } });
 }

@@ -67,14 +67,15 @@ export class RegistrySource implements AttachmentSource {
 
   async blobSize(digest: Digest, signal: AbortSignal): Promise<number> {
     const { client, path, permission } = this.#settings.place;
-    const what = `${nameOf(client, path, digest)} (a layer)`;
+    const what = `${nameOf(client, path, digest)} (a blob)`;
     const url = (origin: string): URL => endpoints.blob(origin, path, digest);
     const request = { method: 'HEAD' as const, url, permission, signal };
     const response = await client.expect([200], what, request);
     await discard(response);
     const size = Number(header(response, 'content-length') ?? Number.NaN);
     if (Number.isSafeInteger(size) && size >= 0) return size;
-    throw new RegistrySyncError('PROTOCOL', `${what}: the registry does not say its size`);
+    const message = `${what}: the registry does not say its size`;
+    throw new RegistrySyncError('PROTOCOL', message, { details: { isThere: true } });
   }
 
   /** The bytes of a blob, checked. A failure of theirs names the image and the side. */

@@ -1,16 +1,10 @@
 /** What came of a sync: results.csv as rows finish, totals, a summary for machines and one for people. */
-import { createWriteStream, type WriteStream } from 'node:fs';
-import { once } from 'node:events';
-import { dirname } from 'node:path';
-
 import type { Secrets } from '../base/redact.ts';
 import { onOneLine } from '../base/shown.ts';
-import { makeDirectory } from '../files/directory.ts';
-import { cannotWrite, writing } from '../files/file-failure.ts';
 import { WholeFile } from '../files/whole-file.ts';
 import type { PullLimit } from '../http/traffic.ts';
 import { formatReference } from '../image/reference.ts';
-import { formatCsv } from './csv.ts';
+import { GrowingCsv } from './growing-csv.ts';
 import type { TagOutcome } from './sync.ts';
 import { versionOf } from './tag-row.ts';
 
@@ -141,7 +135,8 @@ export function describeSummary(summary: Summary): string {
   return `${summary.rows} rows: ${[counts, bytes, requests, ...limits, elapsed].join('; ')}`;
 }
 
-function describePulls({ limit, remaining, windowSeconds }: PullLimit): string {
+/** As `95 of 100 pulls per 6 h left`. */
+export function describePulls({ limit, remaining, windowSeconds }: PullLimit): string {
   const hours = windowSeconds / 3600;
   return `${remaining} of ${limit} pulls${hours > 0 ? ` per ${Number(hours.toFixed(1))} h` : ''} left`;
 }
@@ -156,66 +151,29 @@ export function formatBytes(bytes: number): string {
   return `${value.toFixed(1)} ${unit}`;
 }
 
-/** Rows are gathered a moment before they are written: one by one they cost more than their requests. */
-const ROWS_PER_WRITE = 100;
-const GATHERED_MS = 100;
-
-/** results.csv, written as rows finish so that a run that is killed has said what it did. */
+/** results.csv. */
 export class ResultsFile {
-  readonly #path: string;
-  readonly #stream: WriteStream;
+  readonly #file: GrowingCsv;
   readonly #secrets: Secrets;
-  #rows: string[][] = [];
-  #soon: NodeJS.Timeout | undefined;
-  #failure: unknown;
 
-  private constructor(path: string, stream: WriteStream, secrets: Secrets) {
-    this.#path = path;
-    this.#stream = stream;
+  private constructor(file: GrowingCsv, secrets: Secrets) {
+    this.#file = file;
     this.#secrets = secrets;
-    stream.on('error', (error) => (this.#failure ??= error));
-    stream.write(formatCsv([RESULT_COLUMNS]));
   }
 
   /** @throws {RegistrySyncError} `USAGE` when there can be no file at `path`. */
   static async create(path: string, secrets: Secrets): Promise<ResultsFile> {
-    return writing(path, async () => {
-      await makeDirectory(dirname(path));
-      const stream = createWriteStream(path, { flags: 'w' });
-      await once(stream, 'open');
-      return new ResultsFile(path, stream, secrets);
-    });
+    return new ResultsFile(await GrowingCsv.create(path, RESULT_COLUMNS), secrets);
   }
 
   /** Waits when rows finish faster than the disk takes them. */
-  async write(outcome: TagOutcome): Promise<void> {
-    if (this.#failure !== undefined) return; // told at the end: copying goes on
-    this.#rows.push(this.#record(outcome));
-    if (this.#rows.length >= ROWS_PER_WRITE) {
-      if (!this.#flush()) await once(this.#stream, 'drain').catch(() => {}); // rejects on `error`
-    } else {
-      this.#soon ??= setTimeout(() => this.#flush(), GATHERED_MS);
-    }
-  }
-
-  /** `false`: the disk is behind. */
-  #flush(): boolean {
-    clearTimeout(this.#soon);
-    this.#soon = undefined;
-    const rows = this.#rows;
-    this.#rows = [];
-    return rows.length === 0 || this.#stream.destroyed || this.#stream.write(formatCsv(rows));
+  write(outcome: TagOutcome): Promise<void> {
+    return this.#file.write(this.#record(outcome));
   }
 
   /** @throws {RegistrySyncError} when any of it could not be written. */
-  async close(): Promise<void> {
-    this.#flush();
-    await new Promise<void>((resolve) => {
-      // Not `destroyed`: a stream is that a while before it tells its error.
-      if (this.#stream.closed) resolve();
-      else this.#stream.once('close', resolve).end();
-    });
-    if (this.#failure !== undefined) throw cannotWrite(this.#path, this.#failure);
+  close(): Promise<void> {
+    return this.#file.close();
   }
 
   #record(outcome: TagOutcome): string[] {
@@ -230,9 +188,14 @@ export class ResultsFile {
       result,
       outcome.result === 'failed' ? '0' : String(outcome.bytes),
       String(Math.round(elapsedMs)),
-      onOneLine(error).replaceAll(/\s+/g, ' '),
+      inCell(error),
     ];
   }
+}
+
+/** What others said, on one line of a CSV. */
+export function inCell(text: string): string {
+  return onOneLine(text).replaceAll(/\s+/g, ' ');
 }
 
 /** @throws {RegistrySyncError} `USAGE` when it can't be written. */

@@ -21,6 +21,8 @@ export interface MappedRow extends RowTargets {
 }
 
 export interface RowFile extends AsyncDisposable {
+  /** How many rows the file has, those that are left out or repeated too. */
+  readonly total: number;
   /** How many rows there are to sync. */
   readonly count: number;
   /** How many rows say the same as an earlier one. */
@@ -37,6 +39,14 @@ export interface RowSettings {
   readonly namespace?: string | undefined;
   /** Rows of repositories of other shards are left out. */
   readonly shard?: Shard | undefined;
+  /** Rows of other statuses are left out; in a file that has no statuses all are taken. */
+  readonly statuses?: StatusChoice | undefined;
+}
+
+export interface StatusChoice {
+  readonly wanted: readonly string[];
+  /** What else a row can be. */
+  readonly others: readonly string[];
 }
 
 /** So many mistakes are shown; the rest is counted. */
@@ -56,6 +66,7 @@ export async function openRows(settings: RowSettings): Promise<RowFile> {
   try {
     const checked = await checkRows(file, settings);
     return {
+      total: checked.total,
       count: checked.count,
       duplicates: checked.repeated.size,
       countAt: (path) => checked.perTarget.get(path) ?? 0,
@@ -84,6 +95,7 @@ async function openFile(path: string): Promise<FileHandle> {
 }
 
 interface Checked {
+  readonly total: number;
   readonly count: number;
   /** Lines that say the same as an earlier one. */
   readonly repeated: ReadonlySet<number>;
@@ -102,7 +114,9 @@ async function checkRows(file: FileHandle, settings: RowSettings): Promise<Check
   const kept: MappedRow[] = [];
   let wrong = 0;
   let count = 0;
-  for await (const mapped of readRows(file, settings)) {
+  let total = 0;
+  const countRecord = (): unknown => (total += 1);
+  for await (const mapped of readRows(file, settings, countRecord)) {
     if (mapped instanceof RegistrySyncError) {
       wrong += 1;
       if (mistakes.length < MAX_SHOWN) mistakes.push(mapped.message);
@@ -124,6 +138,7 @@ async function checkRows(file: FileHandle, settings: RowSettings): Promise<Check
   if (wrong > 0) throw inFile(settings.path, mistakes, wrong);
   if (count === 0) checkEmpty(settings);
   return {
+    total,
     count: count - repeated.size,
     repeated,
     perTarget,
@@ -135,10 +150,11 @@ function addOne(counts: Map<string, number>, key: string): void {
   counts.set(key, (counts.get(key) ?? 0) + 1);
 }
 
-/** Every row as it maps, or the mistake in it. */
+/** Every row that is taken as it maps, or the mistake in it. `onRecord` is told of all. */
 async function* readRows(
   file: FileHandle,
-  { path, map, namespace, shard }: RowSettings,
+  settings: RowSettings,
+  onRecord: () => unknown = () => {},
 ): AsyncGenerator<MappedRow | RegistrySyncError, void, void> {
   let read: ((record: CsvRecord) => TagRow) | undefined;
   try {
@@ -147,21 +163,23 @@ async function* readRows(
         read = tagRowReader(record);
         continue;
       }
-      const mapped = mapRecord(record, read, { map, namespace, shard });
+      onRecord();
+      const mapped = mapRecord(record, read, settings);
       if (mapped !== undefined) yield mapped;
     }
   } catch (error) {
-    throw error instanceof RegistrySyncError ? inFile(path, [error.message], 1) : error;
+    throw error instanceof RegistrySyncError ? inFile(settings.path, [error.message], 1) : error;
   }
 }
 
 function mapRecord(
   record: CsvRecord,
   read: (record: CsvRecord) => TagRow,
-  { map, namespace, shard }: Pick<RowSettings, 'map' | 'namespace' | 'shard'>,
+  { map, namespace, shard, statuses }: RowSettings,
 ): MappedRow | RegistrySyncError | undefined {
   try {
     const row = read(record);
+    if (statuses !== undefined && !isWanted(row, statuses)) return undefined;
     if (namespace !== undefined && row.namespace !== namespace) return undefined;
     if (shard !== undefined && !isInShard(pathOf(row), shard)) return undefined;
     return { row, ...map(row) };
@@ -169,6 +187,14 @@ function mapRecord(
     if (error instanceof RegistrySyncError) return error;
     throw error;
   }
+}
+
+function isWanted({ line, status }: TagRow, { wanted, others }: StatusChoice): boolean {
+  if (status === undefined || wanted.includes(status)) return true;
+  if (others.includes(status)) return false;
+  const all = [...others, ...wanted].join(', ');
+  const message = `line ${line}: the status ${JSON.stringify(status.slice(0, 200))} is none of ${all}`;
+  throw new RegistrySyncError('USAGE', message);
 }
 
 /** The rows that meet at one name of the target: some of them, and how many there are. */
@@ -208,9 +234,9 @@ async function findCollisions(
     });
 }
 
-/** A shard may be empty: with few repositories some are. */
-function checkEmpty({ path, namespace, shard }: RowSettings): void {
-  if (shard !== undefined) return;
+/** A shard may be empty, as with few repositories some are; and so may be what has a status. */
+function checkEmpty({ path, namespace, shard, statuses }: RowSettings): void {
+  if (shard !== undefined || statuses !== undefined) return;
   const what = namespace === undefined ? '' : ` of the namespace ${JSON.stringify(namespace)}`;
   throw inFile(path, [`no rows${what}`], 1);
 }

@@ -30,6 +30,8 @@ export interface RunRecord {
   /** Registries, `host[:port]`. */
   readonly source?: string;
   readonly target?: string;
+  /** How deep a verification looked into images; absent: not into them. */
+  readonly deep?: 'manifests' | 'bytes';
   /** Nothing was changed. */
   readonly dryRun?: boolean;
   /** One line for people: what came of it, or why it failed. */

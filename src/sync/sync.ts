@@ -1,9 +1,9 @@
 /** Copies the images of rows, several at a time. A row that fails is an outcome like any other. */
 import type { Clock } from '../base/clock.ts';
-import { mapAsDone } from '../base/concurrent.ts';
+import { mapAsDone, untilAborted } from '../base/concurrent.ts';
 import { isError, RegistrySyncError, withName } from '../base/errors.ts';
-import type { Copy } from '../copy/copier.ts';
-import { selectFrom, type Selection } from '../copy/select.ts';
+import type { CopyRequest, CopyResult } from '../copy/copier.ts';
+import { selectedDigest, type Selection } from '../copy/select.ts';
 import type { Digest } from '../image/digest.ts';
 import { formatReference } from '../image/reference.ts';
 import type { Image, ImageSink, ImageSource } from '../image/source-and-sink.ts';
@@ -28,7 +28,7 @@ export type TagOutcome = MappedRow & {
 
 export interface SyncSettings {
   readonly open: (pair: RowTargets) => { readonly source: ImageSource; readonly sink: ImageSink };
-  readonly copy: Copy;
+  readonly copy: (request: CopyRequest, row: MappedRow) => Promise<CopyResult>;
   /** What `copy` takes of an image. */
   readonly selection: Selection;
   readonly jobs: number;
@@ -38,6 +38,8 @@ export interface SyncSettings {
   readonly followMoved: boolean;
   /** Only says what would be copied. */
   readonly dryRun: boolean;
+  /** `copy` copies whatever the target says it has. */
+  readonly copiesAll?: boolean;
   readonly clock: Clock;
   /** Aborted: no new row starts. */
   readonly stopping: AbortSignal;
@@ -51,14 +53,7 @@ export function syncTags(
   settings: SyncSettings,
 ): AsyncGenerator<TagOutcome, void, void> {
   const { stopping, jobs, hasRoom } = settings;
-  return mapAsDone(until(stopping, rows), jobs, (row) => syncRow(row, settings), hasRoom);
-}
-
-async function* until<T>(stopping: AbortSignal, items: AsyncIterable<T>): AsyncGenerator<T> {
-  for await (const item of items) {
-    if (stopping.aborted) return;
-    yield item;
-  }
+  return mapAsDone(untilAborted(rows, stopping), jobs, (row) => syncRow(row, settings), hasRoom);
 }
 
 async function syncRow(mapped: MappedRow, settings: SyncSettings): Promise<TagOutcome> {
@@ -82,13 +77,14 @@ async function copyRow(mapped: MappedRow, settings: SyncSettings): Promise<Done>
   await using source = opened.source;
   await using sink = opened.sink;
   const { expected, moved } = await expectedOf(mapped, settings);
-  const { outcome, digest, bytes, mountedBytes } = await copy({
+  const request = {
     source,
     sink,
     ...(expected === undefined ? {} : { expected }),
     untagged: mapped.target.tag === undefined,
     signal,
-  });
+  };
+  const { outcome, digest, bytes, mountedBytes } = await copy(request, mapped);
   return { result: outcome, digest, bytes, mountedBytes, moved };
 }
 
@@ -98,30 +94,19 @@ async function compare(mapped: MappedRow, settings: SyncSettings): Promise<Done>
   await using source = opened.source;
   await using sink = opened.sink;
   const { expected, moved } = await expectedOf(mapped, settings);
-  const { signal } = settings;
+  const { signal, selection } = settings;
   const wanted = expected ?? (await at('source', source, () => source.head(signal)))?.digest;
   if (wanted === undefined) throw notFound(mapped);
+  const said = { digest: wanted, bytes: 0, mountedBytes: 0, moved };
+  if (settings.copiesAll === true) return { ...said, result: 'would-copy' };
   const there = await at('target', sink, () =>
-    sink.head(signal, settings.selection.kind === 'all' ? wanted : undefined),
+    sink.head(signal, selection.kind === 'all' ? wanted : undefined),
   );
   const isThere =
     there?.digest === wanted ||
-    (there !== undefined && there.digest === (await selected(source, wanted, settings)));
-  const result = isThere ? 'unchanged' : 'would-copy';
-  return { result, digest: wanted, bytes: 0, mountedBytes: 0, moved };
-}
-
-/** The digest that an image has at the target once a part of it is selected. */
-async function selected(
-  source: ImageSource,
-  digest: Digest,
-  { selection, signal }: SyncSettings,
-): Promise<Digest> {
-  if (selection.kind === 'all') return digest;
-  return at('source', source, async () => {
-    const stored = await source.manifest(digest, signal);
-    return selectFrom(stored, selection).descriptor.digest;
-  });
+    (there !== undefined &&
+      there.digest === (await selectedDigest(source, wanted, selection, signal)));
+  return { ...said, result: isThere ? 'unchanged' : 'would-copy' };
 }
 
 async function expectedOf(

@@ -18,6 +18,8 @@ export interface TagRow {
   readonly repository: string;
   readonly tag?: string;
   readonly digest?: Digest;
+  /** What an earlier run said of it: a column of verify.csv and results.csv. */
+  readonly status?: string;
 }
 
 export const TAG_COLUMNS = [
@@ -68,6 +70,7 @@ export function tagRowReader({ line, fields: header }: CsvRecord): (record: CsvR
     throw new RegistrySyncError('USAGE', message);
   }
   const [namespaceAt, repositoryAt, nameAt, digestAt] = NEEDED.map((name) => names.indexOf(name));
+  const statusAt = names.indexOf('status');
   const needed = Math.max(...NEEDED.map((name) => names.indexOf(name))) + 1;
   return (record) => {
     const { line: at, fields } = record;
@@ -81,7 +84,9 @@ export function tagRowReader({ line, fields: header }: CsvRecord): (record: CsvR
     if (repository === '' || !isRepositoryPath(path)) {
       throw wrong(at, path, 'is no name of a repository');
     }
-    return { line: at, namespace, repository, ...readVersion(at, field(nameAt), field(digestAt)) };
+    const version = readVersion(at, field(nameAt), field(digestAt));
+    const status = statusAt < 0 ? {} : { status: field(statusAt) };
+    return { line: at, namespace, repository, ...version, ...status };
   };
 }
 

@@ -23,7 +23,7 @@ const FLOORS = [
 /** The folders that may import each package. */
 const PACKAGES: Record<string, string[]> = {
   undici: ['http'],
-  'lru-cache': ['registry', 'cli'],
+  'lru-cache': ['audit', 'registry', 'cli'],
   'tar-stream': ['tar'],
   fzstd: ['copy', 'tar'],
   yaml: ['sync'],

@@ -2,19 +2,17 @@
 import { join } from 'node:path';
 
 import { systemClock } from '../../base/clock.ts';
-import type { RegistrySyncError } from '../../base/errors.ts';
 import { LinkedAbort } from '../../base/linked-abort.ts';
 import { createCopier, type Referrers } from '../../copy/copier.ts';
 import { createTransfers } from '../../copy/run.ts';
-import type { Selection } from '../../copy/select.ts';
-import { parsePlatform } from '../../image/platform.ts';
+import { parseSelection, type Selection } from '../../copy/select.ts';
 import { applyPolicy, type Policy } from '../../image/policy.ts';
 import { formatReference } from '../../image/reference.ts';
 import type { Measured } from '../../observe/measured.ts';
 import type { RegistryClient } from '../../registry/client.ts';
 import type { Inventory } from '../../registry/inventory.ts';
 import type { RowTargets } from '../../sync/mapping.ts';
-import { Outage } from '../../sync/outage.ts';
+import { Outage, stopForOutage } from '../../sync/outage.ts';
 import {
   countsOf,
   describeSummary,
@@ -31,9 +29,11 @@ import type { RunIo, Values } from '../command.ts';
 import { EXIT } from '../exit-code.ts';
 import { readRate } from '../options/rate.ts';
 import { readShard } from '../options/shard.ts';
+import { openRepairRows, repairing, type RepairRows } from '../repair.ts';
 import { runPipeline, type PipelineEnd, type Watched } from '../pipeline-run.ts';
 import { dockerSubject, readPolicy } from '../policy.ts';
 import { connectSource, connectTarget, openRowsOf, readEnds, type RowEnds } from '../row-ends.ts';
+import { roomFor } from '../room.ts';
 import { createRuntime, repositoriesOf, type Runtime } from '../runtime.ts';
 import type { SYNC_OPTIONS } from './sync-options.ts';
 
@@ -45,7 +45,7 @@ const RETRY_TIMES = 5;
 /** Resolves to the exit code. */
 export async function runSync(values: SyncValues, io: RunIo): Promise<number> {
   const ends = readEnds(values);
-  const selection = readSelection(values.platform);
+  const selection = parseSelection(values.platform);
   const runtime = await createRuntime(
     { ...values, 'retry-times': values['retry-times'] ?? RETRY_TIMES },
     io,
@@ -59,7 +59,8 @@ export async function runSync(values: SyncValues, io: RunIo): Promise<number> {
   const run = { command: 'sync', workdir: values.workdir, options: values, io, runtime } as const;
   const facts = { source: ends.source, target: ends.target, shard, dryRun: values['dry-run'] };
   return runPipeline({ ...run, ...facts, measured }, async (watched) => {
-    await using rows = await openRowsOf(values, ends, shard);
+    const opening = values.repair ? await openRepairRows(values, ends, shard) : undefined;
+    await using rows = opening?.rows ?? (await openRowsOf(values, ends, shard));
     expected = rows.count;
     const results = await ResultsFile.create(join(values.workdir, 'results.csv'), runtime.secrets);
     io.shutdown.graceMs = values['grace-period'] * 1000;
@@ -67,8 +68,8 @@ export async function runSync(values: SyncValues, io: RunIo): Promise<number> {
       { rows: rows.count, duplicates: rows.duplicates, source: ends.source, target: ends.target },
       'sync starts',
     );
-    const inventory = await inventoryOf(clients.target, rows.countAt);
-    const opened = { rows, results, clients, inventory };
+    const lists = values.repair ? undefined : await inventoryOf(clients.target, rows.countAt);
+    const opened = { rows, depthOf: opening?.depthOf, results, clients, inventory: lists };
     return syncRows({ values, io, runtime, policy, ...opened, selection, totals, watched });
   });
 }
@@ -84,6 +85,8 @@ interface SyncRun {
   /** What the target's lists say of its tags, where it has such. */
   readonly inventory: Inventory | undefined;
   readonly selection: Selection;
+  /** Of repairs: how deep a look is taken at what came of a row. */
+  readonly depthOf: RepairRows['depthOf'] | undefined;
   readonly totals: Totals;
   readonly watched: Watched;
 }
@@ -105,8 +108,9 @@ async function syncRows(run: SyncRun): Promise<PipelineEnd> {
       const text = `${totals.failed} failed, ${formatBytes(totals.bytesCopied)} moved`;
       runtime.screen.update({ done: totals.done, text });
       if (isLast(outcome, values['fail-fast'])) stopping.abort('no further row');
-      const gone = stopping.signal.aborted ? undefined : outage.note(outcome);
-      if (gone !== undefined) stopForOutage(gone, stopping, runtime);
+      const failure = outcome.result === 'failed' ? outcome.error : undefined;
+      const gone = stopping.signal.aborted ? undefined : outage.note(failure);
+      if (gone !== undefined) stopForOutage(gone, stopping, runtime.log);
     }
   } catch (error) {
     await results.close().catch(() => {}); // what is done is told, whatever else went wrong
@@ -145,63 +149,44 @@ function measuredOf(
   };
 }
 
-function stopForOutage(
-  { message, details }: RegistrySyncError,
-  stopping: LinkedAbort,
-  { log }: Runtime,
-): void {
-  const why = details.isSpent === true ? 'no pulls are left' : 'a registry is out of reach';
-  log.error({ error: message }, `${why}: no further image is started`);
-  stopping.abort('outage');
-}
-
 /** What is wrong with the command line or the environment is wrong for every row. */
 function isLast(outcome: TagOutcome, failFast: boolean): boolean {
   return outcome.result === 'failed' && (failFast || outcome.error.code === 'USAGE');
 }
 
-function settingsOf(
-  { values, io, runtime, policy, clients, inventory, selection }: SyncRun,
-  stopping: AbortSignal,
-): SyncSettings {
-  const sources = repositoriesOf(clients.source);
-  const targets = repositoriesOf(clients.target, inventory);
+function settingsOf(run: SyncRun, stopping: AbortSignal): SyncSettings {
+  const { values, io, clients, selection, depthOf } = run;
+  const open = opener(run);
+  const transfers = createTransfers();
+  const referrers = (values.referrers ?? 'copied') as Referrers;
+  const copy = createCopier({ transfers, selection, referrers, repairs: values.repair });
+  const { signal } = io.shutdown;
+  const repair = { copy, transfers, target: clients.target, open, selection, signal };
   return {
-    open: ({ source, target }: RowTargets) => {
-      for (const one of [source, target]) runtime.registries.isInsecure(formatReference(one)); // blocked?
-      if (policy !== undefined) applyPolicy(policy, dockerSubject(source), formatReference(source));
-      return {
-        source: sources(source.path).source(source.digest ?? source.tag ?? ''),
-        sink: targets(target.path).sink(target.tag ?? target.digest ?? ''),
-      };
-    },
-    copy: createCopier({
-      transfers: createTransfers(),
-      selection,
-      referrers: (values.referrers ?? 'copied') as Referrers,
-    }),
+    open,
+    copy: depthOf === undefined ? copy : repairing({ ...repair, depthOf, clock: systemClock }),
     jobs: values.jobs ?? JOBS,
-    hasRoom: hasRoomFor(clients),
+    hasRoom: roomFor(clients.source.traffic, clients.target.traffic),
     selection,
     followMoved: values['follow-moved'],
     dryRun: values['dry-run'],
+    copiesAll: values.repair,
     clock: systemClock,
     stopping,
-    signal: io.shutdown.signal,
+    signal,
   };
 }
 
-/** Of requests: more than the fastest host begins while we look away. */
-const MAX_WAITING = 32;
-/** So many images keep a host busy that answers in a millisecond; a farther one needs more. */
-const IMAGES_PER_MS = 16;
-
-/** Images that would only wait for their requests take up memory, and live long enough to be dear to collect. */
-function hasRoomFor({ source, target }: SyncRun['clients']): (running: number) => boolean {
-  return (running) => {
-    const distanceMs = Math.max(1, source.traffic.fastestMs, target.traffic.fastestMs);
-    const waiting = source.traffic.waiting + target.traffic.waiting;
-    return waiting < MAX_WAITING && running < IMAGES_PER_MS * distanceMs;
+function opener({ runtime, policy, clients, inventory }: SyncRun): SyncSettings['open'] {
+  const sources = repositoriesOf(clients.source);
+  const targets = repositoriesOf(clients.target, inventory);
+  return ({ source, target }: RowTargets) => {
+    for (const one of [source, target]) runtime.registries.isInsecure(formatReference(one)); // blocked?
+    if (policy !== undefined) applyPolicy(policy, dockerSubject(source), formatReference(source));
+    return {
+      source: sources(source.path).source(source.digest ?? source.tag ?? ''),
+      sink: targets(target.path).sink(target.tag ?? target.digest ?? ''),
+    };
   };
 }
 
@@ -209,11 +194,6 @@ function connectBoth(runtime: Runtime, values: SyncValues, ends: RowEnds): SyncR
   const bandwidth = readRate('bandwidth-limit', values['bandwidth-limit']);
   const target = connectTarget(runtime, values, ends);
   return { target, source: connectSource(runtime, values, ends, { target, bandwidth }) };
-}
-
-function readSelection(platforms: readonly string[]): Selection {
-  if (platforms.length === 0) return { kind: 'all' };
-  return { kind: 'platforms', platforms: platforms.map(parsePlatform) };
 }
 
 function logOutcome({ log }: Runtime, outcome: TagOutcome, isBar: boolean): void {

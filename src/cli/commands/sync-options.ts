@@ -45,6 +45,13 @@ export const SYNC_OPTIONS = {
     group: WHAT,
     describe: 'only say what would be copied',
   },
+  repair: {
+    type: 'boolean',
+    default: false,
+    group: ROWS,
+    describe:
+      'copy again the rows of WORKDIR/verify.csv (or --tags-file) that are not ok, whatever the target says it has, and look at what came of it',
+  },
   'fail-fast': {
     type: 'boolean',
     default: false,

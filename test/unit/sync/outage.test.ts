@@ -3,16 +3,13 @@ import { describe, it } from 'node:test';
 
 import { RegistrySyncError, type ErrorCode } from '../../../src/base/errors.ts';
 import { Outage } from '../../../src/sync/outage.ts';
-import type { TagOutcome } from '../../../src/sync/sync.ts';
 
-const failed = (code: ErrorCode): TagOutcome =>
-  ({ result: 'failed', error: new RegistrySyncError(code, 'failed') }) as TagOutcome;
-const copied = { result: 'copied' } as TagOutcome;
+const failed = (code: ErrorCode): RegistrySyncError => new RegistrySyncError(code, 'failed');
 
-/** What is said after each of so many equal outcomes. */
-function after(outage: Outage, outcome: TagOutcome, times: number): boolean {
+/** What is said after each of so many equal failures. */
+function after(outage: Outage, failure: RegistrySyncError, times: number): boolean {
   let said = false;
-  for (let n = 0; n < times; n += 1) said = outage.note(outcome) !== undefined;
+  for (let n = 0; n < times; n += 1) said = outage.note(failure) !== undefined;
   return said;
 }
 
@@ -28,20 +25,20 @@ describe('an outage', () => {
     const outage = new Outage();
 
     equal(after(outage, failed('UNAVAILABLE'), 99), false);
-    equal(outage.note(copied), undefined);
+    equal(outage.note(undefined), undefined);
     equal(after(outage, failed('UNAVAILABLE'), 99), false);
   });
 
   it('is none when a registry answers that it fails, as it may for one repository', () => {
     const error = new RegistrySyncError('UNAVAILABLE', 'failed', { details: { status: 500 } });
 
-    equal(after(new Outage(), { result: 'failed', error } as TagOutcome, 500), false);
+    equal(after(new Outage(), error, 500), false);
   });
 
   it('is noticed by the answers of a gateway', () => {
     const error = new RegistrySyncError('UNAVAILABLE', 'failed', { details: { status: 503 } });
 
-    equal(after(new Outage(), { result: 'failed', error } as TagOutcome, 100), true);
+    equal(after(new Outage(), error, 100), true);
   });
 
   it('is none when images fail for reasons of their own', () => {
@@ -52,7 +49,7 @@ describe('an outage', () => {
     const error = new RegistrySyncError('RATE_LIMITED', 'used up', { details: { isSpent: true } });
     const outage = new Outage();
 
-    equal(outage.note({ result: 'failed', error } as TagOutcome), error);
+    equal(outage.note(error), error);
   });
 
   it('is none when a registry is only busy', () => {

@@ -1,0 +1,118 @@
+/** What came of a verification: verify.csv as rows are done, totals, a line for people. */
+import type { Secrets } from '../base/redact.ts';
+import type { PullLimit } from '../http/traffic.ts';
+import { formatReference } from '../image/reference.ts';
+import { GrowingCsv } from '../sync/growing-csv.ts';
+import { describePulls, inCell } from '../sync/report.ts';
+import { versionOf } from '../sync/tag-row.ts';
+import { STATUSES, type Status, type Verdict } from './verify.ts';
+
+/** The first four are those of tags.csv: `sync` takes the file as it is. */
+export const VERIFY_COLUMNS = [
+  'namespace',
+  'repo_name',
+  'name',
+  'digest',
+  'target',
+  'status',
+  'found_digest',
+  'size',
+  'detail',
+] as const;
+
+export interface VerifySummary {
+  readonly rows: number;
+  readonly counts: Readonly<Record<Status, number>>;
+  /** Rows that a signal or an outage left alone. */
+  readonly notStarted: number;
+  /** Of both sides. */
+  readonly requests: number;
+  readonly elapsedMs: number;
+  /** Of the target, where it counts pulls. */
+  readonly pullLimit?: PullLimit | undefined;
+}
+
+/** Counts verdicts; memory does not grow with them. */
+export class VerifyTotals {
+  readonly counts: Record<Status, number> = {
+    ok: 0,
+    missing: 0,
+    differs: 0,
+    damaged: 0,
+    failed: 0,
+  };
+
+  add({ status }: Verdict): void {
+    this.counts[status] += 1;
+  }
+
+  get done(): number {
+    return STATUSES.reduce((sum, status) => sum + this.counts[status], 0);
+  }
+
+  get notOk(): number {
+    return this.done - this.counts.ok;
+  }
+
+  /** Not one row could be asked for. */
+  get isAllFailed(): boolean {
+    return this.counts.failed > 0 && this.counts.failed === this.done;
+  }
+}
+
+/** Numbers by name. */
+export function countsOf({
+  rows,
+  counts,
+  notStarted,
+  requests,
+  elapsedMs,
+}: VerifySummary): Readonly<Record<string, number>> {
+  return { rows, ...counts, notStarted, requests, elapsedMs };
+}
+
+/** The last line for people. */
+export function describeSummary(summary: VerifySummary): string {
+  const { rows, counts, notStarted, requests, elapsedMs, pullLimit } = summary;
+  const parts = STATUSES.map((status) => `${counts[status]} ${status}`);
+  if (notStarted > 0) parts.push(`${notStarted} not started`);
+  const pulls = pullLimit === undefined ? [] : [describePulls(pullLimit)];
+  const seconds = `${(elapsedMs / 1000).toFixed(1)} s`;
+  return `${rows} rows: ${[parts.join(', '), `${requests} requests`, ...pulls, seconds].join('; ')}`;
+}
+
+/** verify.csv. */
+export class VerifyFile {
+  readonly #file: GrowingCsv;
+  readonly #secrets: Secrets;
+
+  private constructor(file: GrowingCsv, secrets: Secrets) {
+    this.#file = file;
+    this.#secrets = secrets;
+  }
+
+  /** @throws {RegistrySyncError} `USAGE` when there can be no file at `path`. */
+  static async create(path: string, secrets: Secrets): Promise<VerifyFile> {
+    return new VerifyFile(await GrowingCsv.create(path, VERIFY_COLUMNS), secrets);
+  }
+
+  /** Waits when rows finish faster than the disk takes them. */
+  write({ row, target, status, found, size, detail }: Verdict): Promise<void> {
+    return this.#file.write([
+      row.namespace,
+      row.repository,
+      versionOf(row),
+      row.digest ?? '',
+      formatReference(target),
+      status,
+      found ?? '',
+      size === undefined ? '' : String(size),
+      inCell(this.#secrets.hide(detail)),
+    ]);
+  }
+
+  /** @throws {RegistrySyncError} when any of it could not be written. */
+  close(): Promise<void> {
+    return this.#file.close();
+  }
+}

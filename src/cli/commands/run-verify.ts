@@ -1,0 +1,172 @@
+/** Runs `verify`. */
+import { join } from 'node:path';
+
+import { BlobChecks } from '../../audit/verify-blobs.ts';
+import {
+  countsOf,
+  describeSummary,
+  VerifyFile,
+  VerifyTotals,
+  type VerifySummary,
+} from '../../audit/verify-report.ts';
+import { verifyRows, type Verdict, type VerifySettings } from '../../audit/verify.ts';
+import { systemClock } from '../../base/clock.ts';
+import { LinkedAbort } from '../../base/linked-abort.ts';
+import { createTransfers } from '../../copy/run.ts';
+import { parseSelection } from '../../copy/select.ts';
+import { formatReference } from '../../image/reference.ts';
+import type { Measured } from '../../observe/measured.ts';
+import type { RegistryClient } from '../../registry/client.ts';
+import { Outage, stopForOutage } from '../../sync/outage.ts';
+import type { RowFile } from '../../sync/rows.ts';
+import { readRecord } from '../../sync/run-record.ts';
+import type { RunIo, Values } from '../command.ts';
+import { EXIT } from '../exit-code.ts';
+import { readRate } from '../options/rate.ts';
+import { readShard } from '../options/shard.ts';
+import { runPipeline, type PipelineEnd, type Watched } from '../pipeline-run.ts';
+import { roomFor } from '../room.ts';
+import { connectSource, connectTarget, openRowsOf, readEnds } from '../row-ends.ts';
+import { createRuntime, repositoriesOf, type Runtime } from '../runtime.ts';
+import type { VERIFY_OPTIONS } from './verify-options.ts';
+
+export type VerifyValues = Values<typeof VERIFY_OPTIONS>;
+
+/** Resolves to the exit code. */
+export async function runVerify(values: VerifyValues, io: RunIo): Promise<number> {
+  const { workdir, deep } = values;
+  const ends = readEnds(values, await knownSource(values));
+  const runtime = await createRuntime(values, io);
+  const shard = readShard(values.shard, io.env);
+  await using rows = await openRowsOf(values, ends, shard);
+  const bandwidth = readRate('bandwidth-limit', values['bandwidth-limit']);
+  const target = connectTarget(runtime, values, ends, bandwidth);
+  const clients = { target, source: connectSource(runtime, values, ends, { target }) };
+  io.shutdown.graceMs = values['grace-period'] * 1000;
+  const { source, target: to } = ends;
+  runtime.log.info({ rows: rows.count, source, target: to, deep }, 'verify starts');
+  const totals = new VerifyTotals();
+  const measured = (): Measured => ({
+    rows: totals.counts,
+    expected: rows.count,
+    traffic: { source: clients.source.traffic, target: target.traffic },
+  });
+  const facts = { source, target: to, shard, ...(deep !== undefined && { deep }) };
+  const run = { command: 'verify', workdir, options: values, io, runtime } as const;
+  return runPipeline({ ...run, ...facts, measured }, async (watched) => {
+    // Not before the record says that it is being written.
+    const file = await VerifyFile.create(join(workdir, 'verify.csv'), runtime.secrets);
+    return verifyAll({ values, io, runtime, rows, clients, file, totals, watched });
+  });
+}
+
+/** Where no option says the source: what was crawled here. */
+async function knownSource(values: VerifyValues): Promise<string | undefined> {
+  if (values['source-registry'] ?? values['source-registry-name']) return undefined;
+  return (await readRecord(values.workdir, 'crawl'))?.source;
+}
+
+interface VerifyRun {
+  readonly values: VerifyValues;
+  readonly io: RunIo;
+  readonly runtime: Runtime;
+  readonly rows: RowFile;
+  readonly clients: { readonly source: RegistryClient; readonly target: RegistryClient };
+  readonly file: VerifyFile;
+  readonly totals: VerifyTotals;
+  readonly watched: Watched;
+}
+
+async function verifyAll(run: VerifyRun): Promise<PipelineEnd> {
+  const { values, io, runtime, rows, clients, totals } = run;
+  const started = systemClock.now();
+  await verifyEach(run);
+  const { source, target } = clients;
+  const summary: VerifySummary = {
+    rows: rows.count,
+    counts: totals.counts,
+    notStarted: rows.count - totals.done,
+    requests: source.traffic.requests + target.traffic.requests,
+    elapsedMs: systemClock.now() - started,
+    pullLimit: values.deep === undefined ? undefined : target.traffic.pullLimit,
+  };
+  const line = describeSummary(summary);
+  io.stdout.write(`${line}\n`); // whatever the disk says
+  await run.file.close();
+  runtime.log.debug({ requests: summary.requests }, 'verify ends');
+  return { exitCode: exitCodeFor(summary, totals), line, counts: countsOf(summary) };
+}
+
+function exitCodeFor({ notStarted }: VerifySummary, totals: VerifyTotals): number {
+  if (totals.isAllFailed) return EXIT.failed;
+  return totals.notOk > 0 || notStarted > 0 ? EXIT.partial : EXIT.ok;
+}
+
+async function verifyEach(run: VerifyRun): Promise<void> {
+  const { values, io, runtime, rows, file, totals } = run;
+  const outage = new Outage();
+  // A signal may have come while the rows were read.
+  using stopping = new LinkedAbort(io.shutdown.stopping);
+  const isBar = runtime.screen.isTerminal && !values.quiet && values['log-format'] === 'text';
+  if (isBar) await runtime.screen.showProgress(rows.count);
+  try {
+    for await (const verdict of verifyRows(rows.rows(), settingsOf(run, stopping.signal))) {
+      totals.add(verdict);
+      run.watched.noteRow(verdict.elapsedMs);
+      await file.write(verdict);
+      logVerdict(runtime, verdict);
+      runtime.screen.update({ done: totals.done, text: `${totals.notOk} not ok` });
+      const gone = stopping.signal.aborted ? undefined : outage.note(verdict.error);
+      if (gone !== undefined) stopForOutage(gone, stopping, runtime.log);
+    }
+  } catch (error) {
+    await file.close().catch(() => {}); // what is done is told, whatever else went wrong
+    throw error;
+  } finally {
+    runtime.screen.close();
+  }
+}
+
+function settingsOf(
+  { values, io, runtime, clients }: VerifyRun,
+  stopping: AbortSignal,
+): VerifySettings {
+  const sources = repositoriesOf(clients.source);
+  const targets = repositoriesOf(clients.target);
+  const depth = values.deep ?? 'digests';
+  return {
+    open: ({ source, target }) => {
+      runtime.registries.isInsecure(formatReference(target)); // blocked?
+      return {
+        source: sources(source.path).source(source.digest ?? source.tag ?? ''),
+        target: targets(target.path).source(target.tag ?? target.digest ?? ''),
+      };
+    },
+    selection: parseSelection(values.platform),
+    depthOf: () => depth,
+    checks: new BlobChecks(createTransfers()),
+    jobs: values.jobs,
+    hasRoom: roomFor(clients.source.traffic, clients.target.traffic),
+    clock: systemClock,
+    stopping,
+    signal: io.shutdown.signal,
+  };
+}
+
+/** Those that are well are many, and help nobody. */
+function logVerdict({ log }: Runtime, verdict: Verdict): void {
+  const { status, found, detail, error, elapsedMs } = verdict;
+  const source = formatReference(verdict.source);
+  const target = formatReference(verdict.target);
+  if (status === 'ok') log.debug({ source, target, digest: found, elapsedMs }, 'image ok');
+  else if (error === undefined)
+    log.warn({ source, target, status, detail }, `image ${TOLD[status]}`);
+  else log.error({ source, target, code: error.code, error: detail }, 'image could not be checked');
+}
+
+const TOLD = {
+  missing: 'is missing',
+  differs: 'differs',
+  damaged: 'is damaged',
+  failed: 'could not be checked',
+} as const;

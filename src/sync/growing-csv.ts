@@ -1,0 +1,68 @@
+/** A CSV that is written as rows are done, so that a run that is killed has said what it did. */
+import { once } from 'node:events';
+import { createWriteStream, type WriteStream } from 'node:fs';
+import { dirname } from 'node:path';
+
+import { makeDirectory } from '../files/directory.ts';
+import { cannotWrite, writing } from '../files/file-failure.ts';
+import { formatCsv } from './csv.ts';
+
+/** Rows are gathered a moment before they are written: one by one they cost more than their requests. */
+const ROWS_PER_WRITE = 100;
+const GATHERED_MS = 100;
+
+export class GrowingCsv {
+  readonly #path: string;
+  readonly #stream: WriteStream;
+  #rows: (readonly string[])[] = [];
+  #soon: NodeJS.Timeout | undefined;
+  #failure: unknown;
+
+  private constructor(path: string, stream: WriteStream, columns: readonly string[]) {
+    this.#path = path;
+    this.#stream = stream;
+    stream.on('error', (error) => (this.#failure ??= error));
+    stream.write(formatCsv([columns]));
+  }
+
+  /** @throws {RegistrySyncError} `USAGE` when there can be no file at `path`. */
+  static async create(path: string, columns: readonly string[]): Promise<GrowingCsv> {
+    return writing(path, async () => {
+      await makeDirectory(dirname(path));
+      const stream = createWriteStream(path, { flags: 'w' });
+      await once(stream, 'open');
+      return new GrowingCsv(path, stream, columns);
+    });
+  }
+
+  /** Waits when rows finish faster than the disk takes them. */
+  async write(row: readonly string[]): Promise<void> {
+    if (this.#failure !== undefined) return; // told at the end: the work goes on
+    this.#rows.push(row);
+    if (this.#rows.length >= ROWS_PER_WRITE) {
+      if (!this.#flush()) await once(this.#stream, 'drain').catch(() => {}); // rejects on `error`
+    } else {
+      this.#soon ??= setTimeout(() => this.#flush(), GATHERED_MS);
+    }
+  }
+
+  /** `false`: the disk is behind. */
+  #flush(): boolean {
+    clearTimeout(this.#soon);
+    this.#soon = undefined;
+    const rows = this.#rows;
+    this.#rows = [];
+    return rows.length === 0 || this.#stream.destroyed || this.#stream.write(formatCsv(rows));
+  }
+
+  /** @throws {RegistrySyncError} when any of it could not be written. */
+  async close(): Promise<void> {
+    this.#flush();
+    await new Promise<void>((resolve) => {
+      // Not `destroyed`: a stream is that a while before it tells its error.
+      if (this.#stream.closed) resolve();
+      else this.#stream.once('close', resolve).end();
+    });
+    if (this.#failure !== undefined) throw cannotWrite(this.#path, this.#failure);
+  }
+}
