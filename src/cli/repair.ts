@@ -52,12 +52,11 @@ export async function openRepairRows(
   );
 }
 
-/** Where wrong bytes may be what is wrong, all bytes are read; where nobody looked for them, none. */
+/** As deep as verify looked; where that is not known, as deep as it may have had to, to see what is wrong. */
 function depthAfter(record: RunRecord | undefined): (row: MappedRow) => Depth {
-  return ({ row: { status } }) => {
-    if (record?.deep === 'manifests') return 'manifests';
-    return status === undefined || status === 'damaged' ? 'bytes' : 'manifests';
-  };
+  if (record !== undefined) return () => record.deep ?? 'manifests';
+  return ({ row: { status = '' } }) =>
+    status === 'missing' || status === 'differs' ? 'manifests' : 'bytes';
 }
 
 /** @throws {RegistrySyncError} `USAGE` unless verify came to its end here, between these registries. */
