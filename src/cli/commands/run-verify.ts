@@ -38,22 +38,24 @@ export async function runVerify(values: VerifyValues, io: RunIo): Promise<number
   const ends = readEnds(values, await knownSource(values));
   const runtime = await createRuntime(values, io);
   const shard = readShard(values.shard, io.env);
-  await using rows = await openRowsOf(values, ends, shard);
   const bandwidth = readRate('bandwidth-limit', values['bandwidth-limit']);
   const target = connectTarget(runtime, values, ends, bandwidth);
   const clients = { target, source: connectSource(runtime, values, ends, { target }) };
-  io.shutdown.graceMs = values['grace-period'] * 1000;
   const { source, target: to } = ends;
-  runtime.log.info({ rows: rows.count, source, target: to, deep }, 'verify starts');
   const totals = new VerifyTotals();
+  let expected: number | undefined;
   const measured = (): Measured => ({
     rows: totals.counts,
-    expected: rows.count,
+    expected,
     traffic: { source: clients.source.traffic, target: target.traffic },
   });
   const facts = { source, target: to, shard, ...(deep !== undefined && { deep }) };
   const run = { command: 'verify', workdir, options: values, io, runtime } as const;
   return runPipeline({ ...run, ...facts, measured }, async (watched) => {
+    await using rows = await openRowsOf(values, ends, shard);
+    expected = rows.count;
+    io.shutdown.graceMs = values['grace-period'] * 1000;
+    runtime.log.info({ rows: rows.count, source, target: to, deep }, 'verify starts');
     // Not before the record says that it is being written.
     const file = await VerifyFile.create(join(workdir, 'verify.csv'), runtime.secrets);
     return verifyAll({ values, io, runtime, rows, clients, file, totals, watched });
@@ -103,12 +105,11 @@ function exitCodeFor({ notStarted }: VerifySummary, totals: VerifyTotals): numbe
 }
 
 async function verifyEach(run: VerifyRun): Promise<void> {
-  const { values, io, runtime, rows, file, totals } = run;
+  const { io, runtime, rows, file, totals } = run;
   const outage = new Outage();
   // A signal may have come while the rows were read.
   using stopping = new LinkedAbort(io.shutdown.stopping);
-  const isBar = runtime.screen.isTerminal && !values.quiet && values['log-format'] === 'text';
-  if (isBar) await runtime.screen.showProgress(rows.count);
+  if (runtime.showsProgress) await runtime.screen.showProgress(rows.count);
   try {
     for await (const verdict of verifyRows(rows.rows(), settingsOf(run, stopping.signal))) {
       totals.add(verdict);
