@@ -1,6 +1,6 @@
 /**
  * Copies images again and looks at what came of it: a registry may keep what is damaged when it is sent
- * anew, and nothing is called repaired that is not. docs/decisions/0011 says what registries do.
+ * anew, and nothing is called repaired that is not. docs/decisions/0012 says what registries do.
  */
 import { RegistrySyncError } from '../base/errors.ts';
 import type { Copy, CopyRequest, CopyResult } from '../copy/copier.ts';

@@ -71,7 +71,7 @@ export function tagRowReader({ line, fields: header }: CsvRecord): (record: CsvR
   }
   const [namespaceAt, repositoryAt, nameAt, digestAt] = NEEDED.map((name) => names.indexOf(name));
   const statusAt = names.indexOf('status');
-  const needed = Math.max(...NEEDED.map((name) => names.indexOf(name))) + 1;
+  const needed = Math.max(statusAt, ...NEEDED.map((name) => names.indexOf(name))) + 1;
   return (record) => {
     const { line: at, fields } = record;
     if (fields.length < needed) {

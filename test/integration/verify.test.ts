@@ -1,8 +1,10 @@
 /** `verify` and `sync --repair` on Debian's docker-registry, whose storage is damaged under its hands. */
 import { deepEqual, equal, match, ok } from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { readFile, rm, truncate, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { promisify } from 'node:util';
 
 import { runCli, type CliResult } from '../support/cli.ts';
 import { startDockerRegistry, type DockerRegistry } from '../support/docker-registry.ts';
@@ -192,6 +194,31 @@ describe('wrong bytes', () => {
     equal((await stage.run('verify', '--deep=bytes')).code, 0);
   });
 
+  it('come back after a DELETE of the blob, and not after garbage was collected', async () => {
+    await using stage = await startStage('kept');
+    const { web } = stage.images;
+    const digest = ownLayer(web);
+    await writeFile(dataFile(target, digest), 'other bytes');
+    const blob = `${target.origin}/v2/kept/web/blobs/${digest}`;
+    equal((await fetch(blob, { method: 'DELETE' })).status, 202);
+    equal((await fetch(blob, { method: 'HEAD' })).status, 404);
+
+    equal((await stage.run('verify', '--deep')).code, 3);
+    const kept = await stage.run('sync', '--repair');
+    equal(kept.code, 3);
+    match(kept.stderr, /still damaged: blob sha256:\w+ has 11 bytes instead of/);
+
+    const manifest = `${target.origin}/v2/kept/web/manifests/${web?.root.digest}`;
+    equal((await fetch(manifest, { method: 'DELETE' })).status, 202);
+    const config = join(dirname(target.storage), 'config.yml');
+    await promisify(execFile)('docker-registry', ['garbage-collect', config]);
+    const repaired = await stage.run('sync', '--repair');
+    equal(repaired.code, 0, repaired.stderr);
+    equal((await stage.run('verify', '--deep=bytes')).code, 0);
+  });
+});
+
+describe('bytes that are cut off or put in', () => {
   it('are found by --deep when there are fewer of them', async () => {
     await using stage = await startStage('cut');
     const digest = ownLayer(stage.images['api']);
@@ -218,6 +245,11 @@ describe('wrong bytes', () => {
     const [, multi] = await verifyRowsIn(stage.dir);
     match(multi?.detail ?? '', new RegExp(`^manifest ${child?.digest} has other content: `));
     match((await stage.run('sync', '--repair')).stderr, /still damaged: manifest/);
+
+    await truncate(dataFile(target, child?.digest ?? ''), 50);
+    const cut = await stage.run('sync', '--repair');
+    equal(cut.code, 3);
+    match(cut.stderr, /the registry fails.*500/); // as before it was pushed
   });
 });
 

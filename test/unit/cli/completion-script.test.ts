@@ -5,6 +5,7 @@ import { describe, it } from 'node:test';
 import type { AnyCommand } from '../../../src/cli/command.ts';
 import { copyCommand } from '../../../src/cli/commands/copy.ts';
 import { inspectCommand } from '../../../src/cli/commands/inspect.ts';
+import { verifyCommand } from '../../../src/cli/commands/verify.ts';
 import { completionScript } from '../../../src/cli/completion-script.ts';
 
 const COMMANDS: readonly AnyCommand[] = [copyCommand, inspectCommand];
@@ -38,6 +39,7 @@ describe('completionScript', () => {
       /^complete -c registry-sync -n __fish_use_subcommand -f -a copy -d 'Copy one image/m,
     );
     match(fish, /-l all -s a -d 'all images of a list, and the list'$/m);
+    match(completionScript('fish', [verifyCommand]), /-l deep -d/); // needs no value
   });
 
   it('refuses other shells', () => {

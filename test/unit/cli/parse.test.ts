@@ -17,6 +17,7 @@ const bake = defineCommand({
     seeds: { type: 'strings', describe: 'what is in it' },
     'dry-run': { type: 'boolean', default: false, describe: 'only say so' },
     salt: { type: 'boolean', describe: 'with salt' },
+    crust: { type: 'string', choices: ['thin', 'thick'], bare: 'thin', describe: 'with a crust' },
   },
   examples: [['$0 bake --flour rye', 'rye bread']],
   epilogue: 'Eat it warm.',
@@ -53,6 +54,9 @@ async function text(...argv: string[]): Promise<string> {
 const READ: [string, Record<string, unknown>][] = [
   ['', {}],
   ['--flour rye', { flour: 'rye' }],
+  ['--crust', { crust: 'thin' }],
+  ['--crust=thick --salt', { crust: 'thick', salt: true }],
+  ['--crust=thick --crust', { crust: 'thin' }],
   ['--flour=rye=best', { flour: 'rye=best' }],
   ['--flour 007', { flour: '007' }],
   ['--flour 1e3', { flour: '1e3' }],
@@ -199,6 +203,15 @@ describe('environment variables', () => {
     });
     deepEqual((await values('--seeds rice', env)).seeds, ['rice']);
     equal((await values('--dry-run=false', env))['dry-run'], false);
+  });
+
+  it('can say yes and no to an option that has a value of its own', async () => {
+    const crust = async (value: string) => (await values('', { REGISTRY_SYNC_CRUST: value })).crust;
+
+    equal(await crust('true'), 'thin');
+    equal(await crust('thick'), 'thick');
+    equal(await crust('No'), undefined);
+    await rejects(crust('crisp'), { code: 'USAGE', message: /--crust: "crisp" is none of/ });
   });
 
   it('count as not set when they are empty', async () => {

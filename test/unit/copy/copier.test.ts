@@ -511,6 +511,31 @@ describe('a sink that lost content', () => {
   });
 });
 
+describe('a copy that repairs', () => {
+  it('puts each manifest and blob of an image that is there, without a look at its name', async () => {
+    const pair = places(INDEX);
+    pair.to.hold('v1', INDEX);
+
+    const { outcome } = await copy(pair, { repairs: true });
+
+    equal(outcome, 'copied');
+    deepEqual(stepsOf(pair.to).slice(0, 3), ['put', 'child', 'root']);
+    const put = pair.to.calls.filter((call) => /^(?:put|child|root) /.test(call));
+    equal(put.length, INDEX.blobs.length + INDEX.manifests.length + 1);
+  });
+
+  it('puts a part of an image that is there', async () => {
+    const pair = places(INDEX);
+    pair.to.hold('v1', INDEX);
+    const selection = { kind: 'platforms', platforms: [ARM64.platform] } as const;
+
+    await copy(pair, { repairs: true, selection });
+
+    equal(pair.to.calls.includes('root v1'), true);
+    equal(pair.to.tags.get('v1') === INDEX.root.digest, false);
+  });
+});
+
 describe('an abort', () => {
   const steps = [
     /^from head/,

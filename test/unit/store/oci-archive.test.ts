@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { gzipSync } from 'node:zlib';
 
+import type { RegistrySyncError } from '../../../src/base/errors.ts';
 import {
   createArchiveSink,
   createArchiveSource,
@@ -155,8 +156,8 @@ it('a blob that is missing or damaged is said to be of the archive, not of a tem
     await rejects(read(archive), (error: Error) => {
       equal(error.message.includes(`${archive.path}: ${name}`), true);
       equal(error.message.includes(archive.tmpdir), false);
-      const failed = error as Error & { code?: string; details?: object };
-      return deepEqual([failed.code, failed.details], [code, { side: 'source' }]) === undefined;
+      const { code: kind, details } = error as RegistrySyncError;
+      return deepEqual([kind, details.side], [code, 'source']) === undefined;
     });
   }
 });

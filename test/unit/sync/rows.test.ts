@@ -220,6 +220,49 @@ describe('openRows refuses', () => {
   });
 });
 
+describe('rows of some statuses', () => {
+  const STATUSES = { wanted: ['missing', 'damaged'], others: ['ok'] };
+  const WITH_STATUS = 'namespace,repo_name,name,digest,status,detail';
+
+  async function chosen(lines: readonly string[]) {
+    await using dir = await tempDir();
+    const path = join(dir.path, 'verify.csv');
+    await writeFile(path, lines.join('\r\n'));
+    const ends = { source: 's.test', target: 't.test', targetPath: 'keep', appendSuffix: '' };
+    await using rows = await openRows({ path, map: createMapping(ends), statuses: STATUSES });
+    const tags = (await collect(rows.rows())).map(({ row }) => `${row.tag} ${row.status}`);
+    return { total: rows.total, count: rows.count, tags };
+  }
+
+  it('are chosen, and all are counted', async () => {
+    const lines = [`a,x,1,${A},ok,`, `a,x,2,${A},missing,is gone`, `a,x,3,,damaged,`];
+
+    deepEqual(await chosen([WITH_STATUS, ...lines]), {
+      total: 3,
+      count: 2,
+      tags: ['2 missing', '3 damaged'],
+    });
+  });
+
+  it('may be none', async () => {
+    deepEqual(await chosen([WITH_STATUS, `a,x,1,${A},ok,`]), { total: 1, count: 0, tags: [] });
+  });
+
+  it('are all where the file has none', async () => {
+    const { tags } = await chosen([HEADER, `a,x,1,,,${A}`]);
+
+    deepEqual(tags, ['1 undefined']);
+  });
+
+  it('are refused with a status that is not known, or where it is cut off', async () => {
+    await rejects(chosen([WITH_STATUS, `a,x,1,${A},copied,`]), {
+      code: 'USAGE',
+      message: /line 2: the status "copied" is none of ok, missing, damaged$/,
+    });
+    await rejects(chosen([WITH_STATUS, `a,x,1,${A}`]), /has 4 fields instead of 6/);
+  });
+});
+
 describe('how many rows go to a repository', () => {
   async function counts(lines: readonly string[], opening: Opening = {}): Promise<number[]> {
     await using dir = await tempDir();

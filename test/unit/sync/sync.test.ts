@@ -341,6 +341,19 @@ describe('a dry run', () => {
       deepEqual(registries.hoped, [hoped]);
     });
   }
+});
+
+describe('a dry run of what is copied anyway, or in part', () => {
+  it('asks nobody where everything is copied anyway', async () => {
+    const registries = new FakeRegistries();
+    const digest = digestFor('a');
+    registries.held.set('t/web:1', digest);
+    const settings = settingsFor(registries, { dryRun: true, copiesAll: true });
+
+    const outcomes = await collect(syncTags(stream([row('1', digest)]), settings));
+
+    deepEqual([facts(outcomes), registries.asked], [[['would-copy']], []]);
+  });
 
   it('knows an index of which some platforms were selected', async () => {
     const whole = index([
