@@ -306,6 +306,25 @@ describe('rows', () => {
   });
 });
 
+describe('so many rows that their file is read twice', () => {
+  for (const [command, says] of [
+    ['verify', /^10001 rows: 10001 ok/],
+    ['sync', /^10001 rows: 0 copied, 10001 unchanged/],
+  ] as const) {
+    it(`are all seen by ${command}`, async () => {
+      const many = Array.from({ length: 10_001 }, (_, n) => `v${n}`);
+      for (const tag of many) held('acme/web').tags.set(tag, WEB.root.digest);
+      const tags = many.map((tag) => ({ repository: 'acme/web', tag, image: WEB }));
+      await writeFile(join(dir.path, 'tags.csv'), tagsCsv(tags));
+
+      const { code, stdout, stderr } = await runHere(argsOf(command, ['--quiet']));
+
+      equal(code, 0, stderr);
+      match(stdout, says);
+    });
+  }
+});
+
 describe('a verify that is told to stop', () => {
   it('starts no other row, and says that it is not whole', async () => {
     const effect = { delayMs: 500 };

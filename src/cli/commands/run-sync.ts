@@ -70,7 +70,7 @@ export async function runSync(values: SyncValues, io: RunIo): Promise<number> {
     );
     const lists = values.repair ? undefined : await inventoryOf(clients.target, rows.countAt);
     const opened = { rows, depthOf: opening?.depthOf, results, clients, inventory: lists };
-    return syncRows({ values, io, runtime, policy, ...opened, selection, totals, watched });
+    return await syncRows({ values, io, runtime, policy, ...opened, selection, totals, watched });
   });
 }
 

@@ -58,7 +58,7 @@ export async function runVerify(values: VerifyValues, io: RunIo): Promise<number
     runtime.log.info({ rows: rows.count, source, target: to, deep }, 'verify starts');
     // Not before the record says that it is being written.
     const file = await VerifyFile.create(join(workdir, 'verify.csv'), runtime.secrets);
-    return verifyAll({ values, io, runtime, rows, clients, file, totals, watched });
+    return await verifyAll({ values, io, runtime, rows, clients, file, totals, watched });
   });
 }
 
