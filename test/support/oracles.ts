@@ -1,5 +1,5 @@
 /**
- * Makes sure that the programs which the integration tests measure us against are installed.
+ * Makes sure that the programs are installed which the tests measure us against, or run us in.
  *
  * Run as a script. Where it can, it installs what is missing; where it can't, it fails: a test that
  * has no oracle proves nothing, so it is never skipped.
@@ -17,6 +17,12 @@ const PACKAGE_OF: Readonly<Record<string, string>> = {
   dockerd: 'docker.io',
   promtool: 'prometheus',
   'prometheus-pushgateway': 'prometheus-pushgateway',
+  // For the tests of the image and of the manifests.
+  buildah: 'buildah',
+  podman: 'podman',
+  runc: 'runc',
+  catatonit: 'catatonit',
+  mmdebstrap: 'mmdebstrap',
 };
 const PROGRAMS = Object.keys(PACKAGE_OF);
 const PACKAGES = [...Object.values(PACKAGE_OF), 'ca-certificates'];
@@ -30,7 +36,7 @@ function main(): number {
   const stillMissing = missing();
   if (stillMissing.length === 0) return 0;
   process.stderr.write(
-    `${output}The integration tests need ${stillMissing.join(', ')} on the PATH: on Debian 12 or later run ` +
+    `${output}The tests need ${stillMissing.join(', ')} on the PATH: on Debian 12 or later run ` +
       `«apt-get install -y --no-install-recommends ${PACKAGES.join(' ')}» as root, then start them again.\n`,
   );
   return 1;
