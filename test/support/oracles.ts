@@ -8,6 +8,8 @@ import { spawnSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
+import { fetchKubectl, findKubectl } from './kubectl.ts';
+
 /** Each program, and the package of Debian's that has it. */
 const PACKAGE_OF: Readonly<Record<string, string>> = {
   'docker-registry': 'docker-registry',
@@ -32,17 +34,25 @@ process.exitCode = main();
 
 function main(): number {
   if (missing().length === 0) return 0;
-  const output = canInstall() ? install() : '';
+  const output = [
+    ...(missingPrograms().length > 0 && canInstall() ? [install()] : []),
+    ...(findKubectl() === undefined && isOnPath('apt-get') ? [fetchKubectl()] : []),
+  ].join('');
   const stillMissing = missing();
   if (stillMissing.length === 0) return 0;
   process.stderr.write(
     `${output}The tests need ${stillMissing.join(', ')} on the PATH: on Debian 12 or later run ` +
-      `«apt-get install -y --no-install-recommends ${PACKAGES.join(' ')}» as root, then start them again.\n`,
+      `«apt-get install -y --no-install-recommends ${PACKAGES.join(' ')}» as root, and kubectl of 1.27 ` +
+      `or later (kustomize 5), then start them again.\n`,
   );
   return 1;
 }
 
 function missing(): string[] {
+  return [...missingPrograms(), ...(findKubectl() === undefined ? ['kubectl'] : [])];
+}
+
+function missingPrograms(): string[] {
   return PROGRAMS.filter((program) => !isOnPath(program));
 }
 
