@@ -10,11 +10,14 @@ import type { IPersistentVolumeClaim } from 'kubernetes-models/v1/PersistentVolu
 import type { Rule } from './cluster-rules.ts';
 import { containersOf, cronJobOf, podSpecOf, type Container } from './manifests.ts';
 
-const ALLOWED_VOLUMES = new Set(
-  (
-    'name configMap csi downwardAPI emptyDir ' + 'ephemeral persistentVolumeClaim projected secret'
-  ).split(' '),
-);
+const VOLUMES = ['configMap', 'csi', 'downwardAPI', 'emptyDir', 'ephemeral'];
+const ALLOWED_VOLUMES = new Set([
+  'name',
+  ...VOLUMES,
+  'persistentVolumeClaim',
+  'projected',
+  'secret',
+]);
 /** The order in which they have to run; not each is everywhere. */
 const ORDER = ['retention', 'crawl', 'sync', 'report'];
 

@@ -22,10 +22,10 @@ export interface FleetTag {
 
 const NAMES = ['web', 'api', 'team-a/worker', 'team-a/web', 'tools/ci/runner'];
 
-/** `repositories` × `tags` tags under `acme/`, the same each time. */
-export function fleet(repositories = 20, tags = 10): FleetTag[] {
+/** `repositories` × `tags` tags under a namespace, the same each time. */
+export function fleet(repositories = 20, tags = 10, namespace = 'acme'): FleetTag[] {
   return Array.from({ length: repositories }, (_, r) => {
-    const repository = `acme/${NAMES[r % NAMES.length]}${r < NAMES.length ? '' : `-${r}`}`;
+    const repository = `${namespace}/${NAMES[r % NAMES.length]}${r < NAMES.length ? '' : `-${r}`}`;
     return Array.from({ length: tags }, (__, t) => {
       // The last tag stands on the same digest as the one before it.
       const version = t === tags - 1 ? t - 1 : t;
