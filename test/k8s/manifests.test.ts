@@ -8,9 +8,12 @@ import { BROKEN, broken } from './broken.ts';
 import * as clusterRules from './cluster-rules.ts';
 import * as houseRules from './house-rules.ts';
 import {
+  asCronJob,
   containersOf,
   cronJobOf,
   DIRECTORIES,
+  JOBS,
+  manifestsIn,
   manifestsOf,
   podSpecOf,
   type Manifest,
@@ -24,6 +27,7 @@ let errors: Map<string, string[]>;
 
 before(async () => {
   await Promise.all(DIRECTORIES.map(async (dir) => good.set(dir, await manifestsOf(dir))));
+  await Promise.all(JOBS.map(async (file) => good.set(file, await manifestsIn(file))));
   const bad = BROKEN.map((one) => [one.name, broken(goodOf(one.of), one)] as const);
   errors = await typeErrors(new Map([...good, ...bad]));
 });
@@ -45,6 +49,33 @@ function problemsOf(name: string, manifests: readonly Manifest[]): string[] {
 describe('the manifests of', () => {
   for (const directory of DIRECTORIES) {
     it(`${directory} are right`, () => deepEqual(problemsOf(directory, goodOf(directory)), []));
+  }
+});
+
+describe('the job of', () => {
+  for (const [file, overlay] of [
+    ['k8s/jobs/join-shards.yaml', 'scale-out-audit-volume'],
+    ['k8s/jobs/load-media.yaml', 'air-gap'],
+  ] as const) {
+    it(`${file} is right, and fits ${overlay}`, () => {
+      const [job] = goodOf(file);
+      const others = goodOf(overlay);
+      const [{ image } = {}] = containersOf(podSpecOf(cronJobOf(others)));
+      deepEqual(
+        [...(errors.get(file) ?? ['was not compiled']), ...goodOf(file).flatMap(invalidities)],
+        [],
+      );
+      const cronJob = asCronJob(job as Manifest);
+      const manifests = [cronJob, ...others.filter(({ kind }) => kind !== 'CronJob')];
+      deepEqual(
+        RULES.flatMap((rule) => rule(manifests)),
+        [],
+      );
+      deepEqual(
+        containersOf(podSpecOf(cronJob)).map((one) => one.image),
+        [image],
+      );
+    });
   }
 });
 

@@ -1,10 +1,12 @@
 /** What `kubectl kustomize` makes of a directory of k8s, as objects. */
 import { readdirSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import type { IIoK8sApiCoreV1PodSpec } from 'kubernetes-models/v1/PodSpec';
 import type { IIoK8sApiCoreV1Container } from 'kubernetes-models/v1/Container';
 import type { ICronJob } from 'kubernetes-models/batch/v1/CronJob';
+import type { IJob } from 'kubernetes-models/batch/v1/Job';
 import { parseAllDocuments } from 'yaml';
 
 import { output } from '../support/containers/programs.ts';
@@ -14,11 +16,16 @@ export type PodSpec = IIoK8sApiCoreV1PodSpec;
 export type Container = IIoK8sApiCoreV1Container;
 export type { ICronJob };
 
+/** Jobs that people start by hand. */
+export const JOBS: readonly string[] = readdirSync(join('k8s', 'jobs')).map((name) =>
+  join('k8s', 'jobs', name),
+);
+
 /** Any object of Kubernetes'. */
 export interface Manifest {
   readonly apiVersion: string;
   readonly kind: string;
-  readonly metadata: { name: string; labels?: Record<string, string> };
+  readonly metadata: { name: string; generateName?: string; labels?: Record<string, string> };
 }
 
 const OVERLAYS = join('k8s', 'overlays');
@@ -30,16 +37,41 @@ export const DIRECTORIES: readonly string[] = [
 ];
 
 export async function manifestsOf(directory: string): Promise<Manifest[]> {
-  const text = await output(kubectl(), ['kustomize', directory]);
-  // As kubectl reads it.
-  const documents = parseAllDocuments(text, { version: '1.1' });
-  return documents.map((document) => document.toJS() as Manifest);
+  return documentsOf(await output(kubectl(), ['kustomize', directory]));
+}
+
+/** The manifests of a file as it is. */
+export async function manifestsIn(file: string): Promise<Manifest[]> {
+  return documentsOf(await readFile(file, 'utf8'));
+}
+
+/** A Job as if it were a CronJob's: what pods are made of. */
+export function asCronJob(job: Manifest): ICronJob & Manifest {
+  const { spec } = job as IJob;
+  const metadata = { ...job.metadata, name: `${job.metadata.generateName}x` };
+  return {
+    apiVersion: 'batch/v1',
+    kind: 'CronJob',
+    metadata,
+    spec: {
+      schedule: '@daily',
+      concurrencyPolicy: 'Forbid',
+      startingDeadlineSeconds: 1,
+      jobTemplate: { ...(spec && { spec }) },
+    },
+  };
 }
 
 export function cronJobOf(manifests: readonly Manifest[]): ICronJob {
   const cronJob = manifests.find(({ kind }) => kind === 'CronJob');
   if (cronJob === undefined) throw new Error('there is no CronJob');
   return cronJob as ICronJob;
+}
+
+/** As kubectl reads them. */
+function documentsOf(text: string): Manifest[] {
+  const documents = parseAllDocuments(text, { version: '1.1' });
+  return documents.map((document) => document.toJS() as Manifest);
 }
 
 export function podSpecOf(cronJob: ICronJob): PodSpec {

@@ -7,7 +7,6 @@ import { chown, cp, mkdir, readdir, readFile, rename, utimes, writeFile } from '
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 
-import { runCli } from '../support/cli.ts';
 import {
   REGISTRY_LOGIN,
   startDockerRegistry,
@@ -17,7 +16,15 @@ import { fleet, type FleetTag } from '../support/fleet.ts';
 import { push } from '../support/push.ts';
 import { rawDigest } from '../support/skopeo.ts';
 import { tempDir, type TempDir } from '../support/temp-dir.ts';
-import { cronJobOf, manifestsOf, type ICronJob, type Manifest } from './manifests.ts';
+import {
+  asCronJob,
+  cronJobOf,
+  manifestsIn,
+  manifestsOf,
+  podSpecOf,
+  type ICronJob,
+  type Manifest,
+} from './manifests.ts';
 import { play, type Played } from './play.ts';
 
 const NAMESPACE = 'giantswarm'; // as the manifests have it
@@ -70,6 +77,15 @@ function run(job: ICronJob, name: string, more: object = {}): Promise<Played> {
   return play(job, { ...options, ...more });
 }
 
+/** A Job that is started by hand, for that run. */
+async function jobIn(name: string, ofRun = ''): Promise<ICronJob> {
+  const [job] = await manifestsIn(join('k8s', 'jobs', `${name}.yaml`));
+  const made = asCronJob(job as Manifest);
+  const variables = podSpecOf(made).containers[0]?.env ?? [];
+  for (const variable of variables.filter(({ name: one }) => one === 'RUN')) variable.value = ofRun;
+  return made;
+}
+
 /** The ends of a pod's containers, as `crawl 0, sync 3, report -`. */
 function endsOf({ containers }: Played): string {
   return Object.entries(containers)
@@ -116,7 +132,7 @@ describe('the base', () => {
     const secret = { ...SECRETS['registry-sync'], 'target-password': 'wrong-password' };
     const objects = { 'registry-sync': secret };
     const played = await run(await cronJob('k8s'), 'nightly-3', { objects });
-    match(endsOf(played), /^crawl 0, sync [13], report -$/);
+    match(endsOf(played), /^crawl 0, sync 1, report -$/);
     match(played.containers['sync']?.lastWords ?? '', /18 failed|credentials|unauthorized/i);
     doesNotMatch(allOf(played), /wrong-password/);
   });
@@ -167,11 +183,15 @@ describe('the overlay air-gap', () => {
 
     equal(endsOf(played), 'sync 0, report 0', allOf(played));
     match(played.containers['report']?.log ?? '', /^2 images in nightly-1-abcde: \S+/m);
-    const from = join(media, 'nightly-1-abcde');
-    const ends = ['--src=dir', '--dest=docker', '--all', from, `${target.host}/${NAMESPACE}`];
-    const env = { TARGET_USERNAME: REGISTRY_LOGIN.user, TARGET_PASSWORD: REGISTRY_LOGIN.password };
-    const { code, stderr } = await runCli(['sync', ...ends], { env });
-    equal(code, 0, stderr);
+    const loaded = await run(await jobIn('load-media'), 'load-1', {
+      objects,
+      claims,
+      rewrite: (word: string) =>
+        word
+          .replace(/^registry\.example\.com\/mirror$/, `${target.host}/${NAMESPACE}`)
+          .replace(/^\/data\/registry-sync-.*$/, '/data/nightly-1-abcde'),
+    });
+    equal(endsOf(loaded), 'load 0', allOf(loaded));
     await expectCopied(wanted);
   });
 });
@@ -257,13 +277,14 @@ describe('the overlay scale-out-audit-volume', () => {
       equal(rows.flat().filter((row) => row.includes(',failed,')).length, failed);
     }
 
-    const whole = join(home.path, 'whole');
-    await mkdir(whole);
-    const merge = directories.flatMap((dir) => ['--merge', dir]);
-    const { code, stdout, stderr } = await runCli(['report', '--workdir', whole, ...merge]);
+    const joined = await run(await jobIn('join-shards', 'nightly'), 'join-1', {
+      claims: { 'registry-sync-runs': join(home.path, 'runs') },
+    });
 
-    equal(code, 0, `${stdout}${stderr}`);
+    equal(endsOf(joined), 'join 0', allOf(joined));
+    const whole = join(home.path, 'runs', 'nightly', 'whole');
     equal((await rowsOf(join(whole, 'results.csv'))).length, TAGS.length);
+    match(await readFile(join(whole, 'report.html'), 'utf8'), /^<!doctype html>/i);
   });
 });
 

@@ -7,6 +7,7 @@ import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
 
 import { CronJob } from 'kubernetes-models/batch/v1/CronJob';
+import { Job } from 'kubernetes-models/batch/v1/Job';
 import { NetworkPolicy } from 'kubernetes-models/networking.k8s.io/v1/NetworkPolicy';
 import { ConfigMap } from 'kubernetes-models/v1/ConfigMap';
 import { PersistentVolumeClaim } from 'kubernetes-models/v1/PersistentVolumeClaim';
@@ -25,6 +26,7 @@ const KINDS: Record<
   { readonly path: string; readonly model: new (data: never) => Validated }
 > = {
   CronJob: { path: 'batch/v1', model: CronJob },
+  Job: { path: 'batch/v1', model: Job },
   NetworkPolicy: { path: 'networking.k8s.io/v1', model: NetworkPolicy },
   PersistentVolumeClaim: { path: 'v1', model: PersistentVolumeClaim },
   ServiceAccount: { path: 'v1', model: ServiceAccount },
