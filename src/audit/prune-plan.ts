@@ -151,6 +151,7 @@ async function commentsOf(path: string): Promise<ReadonlyMap<string, string>> {
   let isFirst = true;
   for await (const line of lines) {
     const text = line.replace(/^\uFEFF/, '').replaceAll(/^"|[",\s]+$/g, '');
+    if (text === '') continue;
     if (!text.startsWith('#')) break;
     if (isFirst && text !== TITLE) break;
     isFirst = false;

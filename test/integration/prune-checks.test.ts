@@ -106,7 +106,9 @@ describe('prune --plan refuses', () => {
 
     await refuses(/says that the last crawl was failed/);
   });
+});
 
+describe('prune --plan refuses', () => {
   it('without a record of the crawl, unless the list is trusted', async () => {
     await seed();
     await rm(file('crawl.json'));
@@ -143,7 +145,9 @@ describe('prune --plan refuses', () => {
     await refuses(/was of shard 1\/4 only, and this is for all repositories/);
     await refuses(/was of shard 1\/4 only, and this is for shard 0\/4/, '--shard', '0/4');
   });
+});
 
+describe('prune --plan refuses', () => {
   it('a crawl of one shard where repositories of others may become the same', async () => {
     await seed();
     await recordSays({ shard: '1/4' });
@@ -171,7 +175,9 @@ describe('prune --plan refuses', () => {
 
     await refuses(/the last crawl wrote 10 rows, and now there are 4/);
   });
+});
 
+describe('prune --plan refuses', () => {
   it('a crawl that is too long ago', async () => {
     await seed();
     const endedAt = new Date(Date.now() - 25 * 3_600_000).toISOString();
@@ -212,7 +218,9 @@ describe('prune --plan refuses', () => {
     await refuses(/no tag would be left in team\/left/);
     await planned('--allow-empty-repositories', '--max-percent', '20');
   });
+});
 
+describe('prune --plan refuses', () => {
   it('where the source is the target', async () => {
     await seed();
 
@@ -314,7 +322,9 @@ describe('prune --plan', () => {
     match(await readFile(PLAN(), 'utf8'), /\r\nteam\/deleted,1,sha256:/);
     match(await readFile(PLAN(), 'utf8'), /# planned: 1 of 11 tags/);
   });
+});
 
+describe('prune --plan of a shard', () => {
   it('plans a shard by what all rows want', async () => {
     for (const path of ['a/app', 'b/app', 'c/app', 'd/app']) {
       for (let n = 0; n < 5; n += 1) {
@@ -349,7 +359,7 @@ describe('prune --apply', () => {
     await seed();
     await planned();
     const text = await readFile(PLAN(), 'utf8');
-    await writeFile(PLAN(), text.replace(/# made: .*/, '# made: 2024-01-01T00:00:00.000Z\r'));
+    await writeFile(PLAN(), text.replace(/# made: .*/, '# made: 2024-01-01T00:00:00.000Z'));
 
     const { code, stderr } = await prune('--apply', PLAN());
 
@@ -370,7 +380,9 @@ describe('prune --apply', () => {
     equal(code, 1);
     match(stderr, /--target-namespace x: \S+ was planned without --target-namespace/);
   });
+});
 
+describe('prune --apply of a plan that was edited', () => {
   it('spares a tag whose row was removed, and takes one that was added', async () => {
     await seed(20);
     putImage(target.store, APP, 'second', NEW);
@@ -432,7 +444,9 @@ describe('prune --apply', () => {
       deepEqual(deletions(), []);
     });
   }
+});
 
+describe('prune --apply of a plan that is behind', () => {
   it('leaves a tag that has moved since the plan', async () => {
     await seed();
     await planned();
@@ -475,7 +489,9 @@ describe('prune --apply', () => {
     equal(repositoryOf(target.store, APP).tags.get('rollback'), OLD.root.digest);
     ok(repositoryOf(target.store, APP).manifests.has(OLD.root.digest));
   });
+});
 
+describe('prune --apply of a plan that is behind', () => {
   it('sees a tag that comes while it looks at the others', async () => {
     await seed();
     await planned();
@@ -486,7 +502,7 @@ describe('prune --apply', () => {
       },
     });
     const text = await readFile(PLAN(), 'utf8');
-    await writeFile(PLAN(), text.replace(/# target: .*/, `# target: ${target.host}\r`));
+    await writeFile(PLAN(), text.replace(/# target: .*/, `# target: ${target.host}`));
     // Two stages, so that there is a second look: an index goes first.
     const multi = index([{ image: NEW }]);
     putImage(target.store, APP, 'multi', multi);
@@ -501,12 +517,14 @@ describe('prune --apply', () => {
     ]);
     ok(repositoryOf(target.store, APP).manifests.has(OLD.root.digest));
   });
+});
 
+describe('prune --apply of a plan that is behind', () => {
   it('leaves a repository of which nothing else is left by now', async () => {
     await seed();
     await planned();
     const { tags } = repositoryOf(target.store, APP);
-    for (const tag of [...tags.keys()]) if (tag !== 'gone') tags.delete(tag);
+    for (const tag of tags.keys()) if (tag !== 'gone') tags.delete(tag);
 
     const { code, stdout } = await prune('--apply', PLAN());
 
@@ -541,7 +559,9 @@ describe('prune --apply', () => {
     >;
     deepEqual([dryRun, state], [true, 'complete']);
   });
+});
 
+describe('prune --apply at a registry that refuses', () => {
   it('goes on with the other rows where one fails', async () => {
     await seed(20);
     putImage(target.store, APP, 'second', NEW);
@@ -584,7 +604,9 @@ describe('prune --apply', () => {
     equal(repositoryOf(target.store, APP).tags.get('v1'), image({ seed: 'kept 1' }).root.digest);
     ok(repositoryOf(target.store, APP).manifests.has(image({ seed: 'kept 1' }).root.digest));
   });
+});
 
+describe('prune --apply at a registry that refuses', () => {
   it('takes the tags first where they hold the image', async () => {
     await seed(20);
     putImage(target.store, APP, 'again', OLD);
@@ -610,7 +632,9 @@ describe('prune --apply', () => {
     match(stderr, /access is denied.*Nothing more is tried/);
     equal(deletions().length, 1);
   });
+});
 
+describe('prune of both phases', () => {
   it('says in its record and results what was done', async () => {
     await seed();
     await mkdir(file('out'));

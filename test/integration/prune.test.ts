@@ -116,7 +116,9 @@ describe('prune at docker-registry', () => {
     equal((await tagsAt()).length, 10);
     await skopeo(['inspect', '--tls-verify=false', `docker://${target.host}/${APP}:v9`]);
   });
+});
 
+describe('what is shared at docker-registry', () => {
   it('leaves a tag whose image another tag needs', async () => {
     putImage(source.store, APP, 'current', SAME);
     await seed({ current: SAME, 'old-name': SAME, gone: OLD });
@@ -161,7 +163,9 @@ describe('prune at docker-registry', () => {
     const all = ['copy', '--all', '--src-tls-verify=false'];
     await skopeo([...all, `docker://${target.host}/${APP}:multi`, `dir:${file('out')}`]);
   });
+});
 
+describe('prune at docker-registry', () => {
   it('takes signatures with their image, and keeps those of what stays', async () => {
     putImage(source.store, APP, 'signed', SAME);
     const list = index([{ image: artifact({ artifactType: 'application/x', subject: OLD.root }) }]);
@@ -210,7 +214,9 @@ describe('prune at docker-registry', () => {
     equal(code, 0, stderr);
     deepEqual(await tagsAt('team/left'), []);
   });
+});
 
+describe('prune of a repository that is named', () => {
   it('cleans a repository up in one command, without tags.csv', async () => {
     for (let n = 1; n <= 15; n += 1) {
       await push(target.origin, 'app', `1.${n}.0`, image({ seed: `${n}` }));
@@ -253,7 +259,9 @@ describe('prune at docker-registry', () => {
     deepEqual(await tagsAt('app'), ['epoch', 'new']);
     match(await readFile(PLAN(), 'utf8'), /# stays: app:epoch is of unknown age\r\n/);
   });
+});
 
+describe('prune --apply at docker-registry', () => {
   it('applies again what a kill ended in the middle', async () => {
     const many = Array.from({ length: 40 }, (_, n) => [`x${n}`, image({ seed: `x${n}` })] as const);
     await seed(Object.fromEntries(many));

@@ -171,10 +171,13 @@ export function behaviourOf(options: RegistryOptions): Behaviour {
     pushRules: options.pushRules,
     missingDetail: options.missingDetail ?? 'object',
     missingStatus: 400,
-    tagDeletion: options.tagDeletion ?? 'alone',
-    tagsHoldManifests: options.tagsHoldManifests ?? false,
+    ...deletionOf(options),
     trusting: options.trusting ?? false,
   };
+}
+
+function deletionOf({ tagDeletion = 'alone', tagsHoldManifests = false }: RegistryOptions) {
+  return { tagDeletion, tagsHoldManifests };
 }
 
 function handlerOf(
