@@ -196,15 +196,16 @@ class RepositoryPrune {
     const { target, clock, signal } = this.#settings;
     const hasAttached = this.#rows.some(({ tag }) => subjectOf(tag) !== undefined);
     if (target.rules.manifests === 'never' && !hasAttached) return;
-    const names = (await this.#names()) ?? [];
-    const isOld = clock.now() - this.#surveyedAt > BELIEVED_MS;
-    const added = names.filter((tag) => !this.#going.has(tag) && !this.#others.has(tag));
-    for (const tag of added) this.#others.add(tag);
-    if (isOld) {
+    if (clock.now() - this.#surveyedAt > BELIEVED_MS) {
       this.#needs = new Needs(target, this.#repository);
       this.#surveyedAt = clock.now();
+      await this.#needs.add(this.#others, signal);
     }
-    await this.#needs.add(isOld ? this.#others : added, signal);
+    // Last, so that what came meanwhile is seen.
+    const names = (await this.#names()) ?? [];
+    const added = names.filter((tag) => !this.#going.has(tag) && !this.#others.has(tag));
+    for (const tag of added) this.#others.add(tag);
+    await this.#needs.add(added, signal);
   }
 
   async #remove({ digest, rows }: Group): Promise<void> {

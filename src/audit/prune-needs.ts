@@ -5,6 +5,7 @@
  * Lists are not believed here: each tag that stays is asked for by HEAD, and each index that stays is read.
  */
 import { mapAsDone } from '../base/concurrent.ts';
+import { isError } from '../base/errors.ts';
 import type { Digest } from '../image/digest.ts';
 import { kindOfMediaType } from '../image/media-types.ts';
 import { subjectKey, subjectOf } from './prune-choice.ts';
@@ -74,8 +75,14 @@ export class Needs {
     else same.push(tag);
     const subject = subjectOf(tag);
     if (subject !== undefined) this.#subjects.set(subject, tag);
-    if (same === undefined && kindOfMediaType(mediaType) !== 'image') {
+    if (same !== undefined) return;
+    const kind = kindOfMediaType(mediaType);
+    if (kind === 'image' || kind === 'schema1') return; // have no parts that are images
+    try {
       await this.#addParts({ digest, tag, depth: 1 }, signal);
+    } catch (error) {
+      // What is of no known type, and can't be read as a manifest either, has no parts.
+      if (kind !== undefined || !isError(error, 'PROTOCOL')) throw error;
     }
   }
 

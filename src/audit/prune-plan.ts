@@ -116,6 +116,7 @@ export async function readPlan(path: string): Promise<Plan> {
   await using file = await opened(path);
   try {
     for await (const record of readCsv(file)) {
+      if (record.fields[0]?.startsWith('#')) continue; // a comment that a spreadsheet put into quotes
       if (read === undefined) {
         read = rowReader(record);
         continue;

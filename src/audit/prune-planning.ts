@@ -15,7 +15,7 @@ import {
 } from './prune-choice.ts';
 import { Needs } from './prune-needs.ts';
 import type { PlanRow } from './prune-plan.ts';
-import type { PruneTarget } from './prune-target.ts';
+import { checkTag, type PruneTarget } from './prune-target.ts';
 
 export interface PlanningSettings {
   readonly target: PruneTarget;
@@ -107,7 +107,10 @@ async function tagsOf(
 ): Promise<TagInfo[] | undefined> {
   const tags: TagInfo[] = [];
   try {
-    for await (const tag of catalog.tags(repository, signal)) tags.push(tag);
+    for await (const tag of catalog.tags(repository, signal)) {
+      checkTag(tag.name, `${catalog.registry}/${repository}`);
+      tags.push(tag);
+    }
   } catch (error) {
     if (isError(error, 'NOT_FOUND')) return undefined;
     throw error;

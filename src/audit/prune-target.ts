@@ -4,6 +4,7 @@ import { discard } from '../http/send.ts';
 import { isObject, type Descriptor } from '../image/descriptor.ts';
 import type { Digest } from '../image/digest.ts';
 import type { StoredManifest } from '../image/manifest.ts';
+import { isTag } from '../image/reference.ts';
 import { placeOf } from '../registry/catalog.ts';
 import type { RegistryClient } from '../registry/client.ts';
 import { deleteByDigest, untag, untagAtAzure, type Removal } from '../registry/deletion.ts';
@@ -41,8 +42,11 @@ export class PruneTarget {
   }
 
   /** The tags that the registry itself lists, whatever other lists say. NOT_FOUND: no such repository. */
-  tags(repository: string, signal: AbortSignal): AsyncIterable<string> {
-    return new Repository(this.client, repository).tags(signal);
+  async *tags(repository: string, signal: AbortSignal): AsyncGenerator<string, void, void> {
+    for await (const tag of new Repository(this.client, repository).tags(signal)) {
+      checkTag(tag, `${this.registry}/${repository}`);
+      yield tag;
+    }
   }
 
   head(
@@ -126,6 +130,17 @@ export class PruneTarget {
   #deleting(path: string): Place {
     return { ...placeOf(this.client, path), permission: everythingIn(path) };
   }
+}
+
+/**
+ * Names of a list become parts of URLs.
+ *
+ * @throws {RegistrySyncError} `PROTOCOL`
+ */
+export function checkTag(tag: string, where: string): void {
+  if (isTag(tag)) return;
+  const shown = JSON.stringify(tag.slice(0, 300));
+  throw new RegistrySyncError('PROTOCOL', `${where}: the registry lists ${shown}, which is no tag`);
 }
 
 function createdIn(bytes: Buffer): string | undefined {

@@ -81,6 +81,14 @@ const isThere = async (reference: string, repository = APP): Promise<boolean> =>
     })
   ).ok;
 
+/** A registry that takes its time to delete. */
+async function startSlow(): Promise<Registry & AsyncDisposable> {
+  const slow = await startRegistry({
+    onRequest: ({ method }) => (method === 'DELETE' ? { delayMs: 300 } : undefined),
+  });
+  return { ...slow, [Symbol.asyncDispose]: () => slow.close() };
+}
+
 /** Ten tags that both sides have, and those that only the target has. */
 async function seed(extra: Readonly<Record<string, ReturnType<typeof image>>>): Promise<void> {
   for (let n = 0; n < 10; n += 1) {
@@ -281,6 +289,26 @@ describe('prune --apply at docker-registry', () => {
     equal(code, 0, stderr);
     match(stdout, new RegExp(`^40 rows: ${left - 10} deleted, ${50 - left} were gone, 0 failed;`));
     equal((await tagsAt()).length, 10);
+  });
+
+  it('ends what it has begun when it is told to stop, and begins nothing more', async () => {
+    await using slow = await startSlow();
+    for (let n = 0; n < 10; n += 1) putImage(slow.store, 'app', `1.${n}`, image({ seed: `${n}` }));
+
+    const words = [`docker://${slow.host}/app`, '--keep-newest', '2', '--plan', 'p.csv'];
+    const { code, stdout } = await runCli(
+      ['prune', ...words, '--apply', 'p.csv', '--jobs', '1', '--debug'],
+      {
+        cwd: dir.path,
+        signalAfter: { signal: 'SIGTERM', stderr: /image deleted/ },
+      },
+    );
+
+    equal(code, 143);
+    const left = repositoryOf(slow.store, 'app').tags.size;
+    ok(left > 2 && left < 10, `${left} are left`);
+    match(stdout, new RegExp(`8 rows: ${10 - left} deleted, 0 failed, ${left - 2} not started`));
+    equal((await rowsOf('prune-results.csv')).length, 10 - left);
   });
 
   it('ends at once, and says why, where deletion is switched off', async () => {
