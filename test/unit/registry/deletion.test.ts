@@ -2,6 +2,7 @@ import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
 
 import type { RegistrySyncError } from '../../../src/base/errors.ts';
+import { parseDigest } from '../../../src/image/digest.ts';
 import { placeOf } from '../../../src/registry/catalog.ts';
 import { deleteByDigest, untag } from '../../../src/registry/deletion.ts';
 import { everythingIn } from '../../../src/registry/permissions.ts';
@@ -100,11 +101,13 @@ describe('untag', () => {
 });
 
 describe('deleteByDigest', () => {
+  const DIGEST = parseDigest(IMAGE.root.digest);
+
   it('says of a registry that deletes nothing how that is switched on, and that it is for all', async () => {
     await start({ tagDeletion: 'nothing' });
     const place = { ...placeOf(connectTo(registry), 'a'), permission: everythingIn('a') };
 
-    await rejects(deleteByDigest(place, IMAGE.root.digest, NEVER), (error: RegistrySyncError) => {
+    await rejects(deleteByDigest(place, DIGEST, NEVER), (error: RegistrySyncError) => {
       match(error.message, /REGISTRY_STORAGE_DELETE_ENABLED=true/);
       equal(error.details.isForAll, true);
       return true;
@@ -115,7 +118,7 @@ describe('deleteByDigest', () => {
     await start();
     const place = { ...placeOf(connectTo(registry), 'a'), permission: everythingIn('a') };
 
-    equal(await deleteByDigest(place, IMAGE.root.digest, NEVER), 'deleted');
-    equal(await deleteByDigest(place, IMAGE.root.digest, NEVER), 'gone');
+    equal(await deleteByDigest(place, DIGEST, NEVER), 'deleted');
+    equal(await deleteByDigest(place, DIGEST, NEVER), 'gone');
   });
 });
