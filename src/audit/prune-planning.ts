@@ -24,6 +24,8 @@ export interface PlanningSettings {
   readonly rules: ChoiceRules;
   /** Whether a row promises this image to the repository: it will be needed. */
   readonly isPromised: (repository: string, digest: Digest) => boolean;
+  /** Whether repositories were named by somebody, so that one that is not there is a mistake. */
+  readonly areNamed: boolean;
   /** Repositories at a time. */
   readonly jobs: number;
   readonly signal: AbortSignal;
@@ -103,7 +105,7 @@ async function planRepository(
 /** `undefined`: the target has no such repository. */
 async function tagsOf(
   repository: string,
-  { catalog, signal }: PlanningSettings,
+  { catalog, areNamed, signal }: PlanningSettings,
 ): Promise<TagInfo[] | undefined> {
   const tags: TagInfo[] = [];
   try {
@@ -112,7 +114,7 @@ async function tagsOf(
       tags.push(tag);
     }
   } catch (error) {
-    if (isError(error, 'NOT_FOUND')) return undefined;
+    if (isError(error, 'NOT_FOUND') && !areNamed) return undefined;
     throw error;
   }
   return tags;

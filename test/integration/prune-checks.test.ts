@@ -266,6 +266,11 @@ describe('prune --plan refuses', () => {
     await refuses(/give --keep-newest N or --min-age DAYS/, `docker://${target.host}/${APP}`);
   });
 
+  it('a repository that is named and is not there', async () => {
+    const named = [`docker://${target.host}/nothing`, '--keep-newest', '1'];
+    await refuses(/nothing is planned, as nothing can't be read: .*not found/, ...named);
+  });
+
   it('two files', async () => {
     const { code, stderr } = await prune('--plan', PLAN(), '--apply', file('other.csv'));
 

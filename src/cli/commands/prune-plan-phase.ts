@@ -36,11 +36,15 @@ export async function makePlan(run: PruneRun, path: string): Promise<string> {
     catalog,
     rules: rulesOf(values, wanted),
     isPromised: (repository, digest) => wanted?.scope.isPromised(repository, digest) ?? false,
+    areNamed: named !== undefined,
     jobs: REPOSITORIES_AT_ONCE,
     signal: io.shutdown.signal,
   });
   const { rows, remarks, emptied } = await gather(run, plans);
   const { planned: counts } = run;
+  if (counts.repositories === 0) {
+    runtime.log.warn({ registry: target.registry }, 'the target has none of the repositories');
+  }
   const mayEmpty = values['allow-empty-repositories'];
   const { seen } = counts;
   checkAmount(
