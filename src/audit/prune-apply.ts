@@ -38,8 +38,9 @@ export interface ApplySettings {
 
 /** Deletions of one repository between two looks at its tags. */
 const BATCH = 16;
-/** What stays is asked for again when that was longer ago. */
+/** What stays is asked for again when that was longer ago, or so many times longer than it took. */
 const BELIEVED_MS = 30_000;
+const BELIEVED_TIMES = 4;
 
 /**
  * Applies a plan. What of it was not begun, for want of time or after a failure that is everybody's, is not noted.
@@ -94,7 +95,7 @@ class RepositoryPrune {
   /** Tags that stay. */
   #others = new Set<string>();
   #needs: Needs;
-  #surveyedAt = 0;
+  #believedUntil = 0;
   /** Tags of which it is known what came of them. */
   readonly #noted = new Set<string>();
   /** What was to go and is left, as `subjectKey` has it. */
@@ -196,10 +197,12 @@ class RepositoryPrune {
     const { target, clock, signal } = this.#settings;
     const hasAttached = this.#rows.some(({ tag }) => subjectOf(tag) !== undefined);
     if (target.rules.manifests === 'never' && !hasAttached) return;
-    if (clock.now() - this.#surveyedAt > BELIEVED_MS) {
+    const begun = clock.now();
+    if (begun >= this.#believedUntil) {
       this.#needs = new Needs(target, this.#repository);
-      this.#surveyedAt = clock.now();
       await this.#needs.add(this.#others, signal);
+      const took = clock.now() - begun;
+      this.#believedUntil = clock.now() + Math.max(BELIEVED_MS, took * BELIEVED_TIMES);
     }
     // Last, so that what came meanwhile is seen.
     const names = (await this.#names()) ?? [];

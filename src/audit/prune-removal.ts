@@ -1,5 +1,5 @@
 /** Deletes one image, or tags of it, in the way in which the registry does that. */
-import { RegistrySyncError } from '../base/errors.ts';
+import { isRetryable, RegistrySyncError } from '../base/errors.ts';
 import { InTurn } from '../base/in-turn.ts';
 import type { Digest } from '../image/digest.ts';
 import type { PruneStatus } from './prune-results.ts';
@@ -24,6 +24,9 @@ export interface Removed {
   readonly error?: string;
 }
 
+/** Each has waited for all of its tries. */
+const MAX_IN_A_ROW = 20;
+
 export class Remover {
   readonly #target: PruneTarget;
   readonly #isDry: boolean;
@@ -32,6 +35,8 @@ export class Remover {
   #isProven: boolean;
   #isUnable = false;
   #hasDeleted = false;
+  /** Failures since the last success because the registry did not answer. */
+  #outOfReach = 0;
 
   constructor(target: PruneTarget, isDry: boolean) {
     this.#target = target;
@@ -60,7 +65,8 @@ export class Remover {
    * @throws {RegistrySyncError} when every further deletion would fail in the same way.
    */
   noteFailure(error: RegistrySyncError): void {
-    const isForAll = error.details.isForAll === true;
+    this.#outOfReach = isRetryable(error) ? this.#outOfReach + 1 : 0;
+    const isForAll = error.details.isForAll === true || this.#outOfReach >= MAX_IN_A_ROW;
     if (isForAll || (error.code === 'UNAUTHORIZED' && !this.#hasDeleted)) {
       const message = `${error.message}. Nothing more is tried`;
       throw new RegistrySyncError(error.code, message, error);
@@ -73,9 +79,14 @@ export class Remover {
     signal: AbortSignal,
   ): Promise<readonly Removed[]> {
     const removal = await this.#target.remove(repository, digest, signal);
-    this.#hasDeleted = true;
+    this.#noteSuccess();
     const status = removal === 'gone' ? 'gone' : 'deleted';
     return tags.map((tag) => ({ tag, status }));
+  }
+
+  #noteSuccess(): void {
+    this.#hasDeleted = true;
+    this.#outOfReach = 0;
   }
 
   #unable({ tags, needed }: Wished): readonly Removed[] {
@@ -103,7 +114,7 @@ export class Remover {
       this.#isUnable = true;
       return cannot;
     }
-    this.#hasDeleted = true;
+    this.#noteSuccess();
     return { tag, status: removal === 'gone' ? 'gone' : 'deleted' };
   }
 

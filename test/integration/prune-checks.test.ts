@@ -339,6 +339,24 @@ describe('prune --plan', () => {
 });
 
 describe('prune --plan of a shard', () => {
+  it('goes by a crawl of the same shard', async () => {
+    await seed();
+    for (const path of ['team/b', 'team/c', 'team/d']) {
+      for (let n = 0; n < 10; n += 1) {
+        for (const { store } of [source, target]) putImage(store, path, `${n}`, OLD);
+      }
+      putImage(target.store, path, 'gone', NEW);
+    }
+    let all = 0;
+    for (const shard of ['0/2', '1/2']) {
+      equal((await crawl('--shard', shard)).code, 0);
+      await planned('--shard', shard);
+
+      all += Number(/# planned: (\d+) of/.exec(await readFile(PLAN(), 'utf8'))?.[1]);
+    }
+    equal(all, 4);
+  });
+
   it('plans a shard by what all rows want', async () => {
     for (const path of ['a/app', 'b/app', 'c/app', 'd/app']) {
       for (let n = 0; n < 5; n += 1) {
@@ -367,6 +385,22 @@ describe('prune --apply', () => {
 
     equal(code, 1);
     match(stderr, /was made for 127\.0\.0\.1:\d+, not for other\.example:5000/);
+  });
+
+  it('is not done for other repositories than are named', async () => {
+    await seed();
+    await planned();
+    const named = `docker://${target.host}/${APP}`;
+    const mirrored = await prune('--apply', PLAN(), named);
+    match(mirrored.stderr, /was made for images of \S+, not for repositories that are named/);
+    const again = await prune('--plan', PLAN(), named, '--keep-newest', '9');
+    equal(again.code, 0, again.stderr);
+
+    const { code, stderr } = await prune('--apply', PLAN(), `docker://${target.host}/other`);
+
+    equal(code, 1);
+    match(stderr, /has rows of team\/app, which is not named/);
+    deepEqual(deletions(), []);
   });
 
   it('is not done by an old plan', async () => {
@@ -594,6 +628,19 @@ describe('prune --apply at a registry that refuses', () => {
       tagsAt().filter((tag) => !tag.startsWith('v')),
       ['gone'],
     );
+  });
+
+  it('stops when the registry is out of reach', async () => {
+    for (let n = 0; n < 30; n += 1) putImage(target.store, APP, `1.${n}`, image({ seed: `${n}` }));
+    const words = [`docker://${target.host}/${APP}`, '--keep-newest', '2', '--plan', PLAN()];
+    equal((await prune(...words)).code, 0);
+    target.setFaults([{ match: { method: 'DELETE' }, times: Infinity, effect: { status: 503 } }]);
+
+    const { code, stderr } = await prune('--apply', PLAN(), '--jobs', '1', '--retry-times', '0');
+
+    equal(code, 1);
+    match(stderr, /Nothing more is tried/);
+    equal(deletions().length, 20);
   });
 
   it('puts an image back where the registry deletes all of it for one tag, and stops', async () => {

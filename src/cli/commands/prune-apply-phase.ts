@@ -67,14 +67,17 @@ export async function applyThePlan(
 }
 
 /** @throws {RegistrySyncError} `USAGE` when the plan is for another registry, too old, or longer than it was. */
-function checkPlan(path: string, { facts, rows }: Plan, { values, ends }: PruneRun): void {
+function checkPlan(path: string, { facts, rows }: Plan, { values, ends, named }: PruneRun): void {
   const wrong = (what: string): never => {
     throw new RegistrySyncError('USAGE', `nothing is deleted: ${path} ${what}`);
   };
   if (facts.target !== ends.target) wrong(`was made for ${facts.target}, not for ${ends.target}`);
   if (facts.source !== undefined && facts.source !== ends.source) {
-    wrong(`was made for images of ${facts.source}, not of ${ends.source}`);
+    const given = named === undefined ? ends.source : 'repositories that are named';
+    wrong(`was made for images of ${facts.source}, not for ${given}`);
   }
+  const other = rows.find(({ repository }) => named?.repositories.includes(repository) === false);
+  if (other !== undefined) wrong(`has rows of ${other.repository}, which is not named`);
   const ageMs = Math.abs(systemClock.now() - Date.parse(facts.made));
   if (ageMs > readDuration('max-plan-age', values['max-plan-age'])) {
     wrong(`was made at ${facts.made}, longer ago than --max-plan-age: plan again`);
