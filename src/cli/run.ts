@@ -12,6 +12,7 @@ import { deleteCommand } from './commands/delete.ts';
 import { inspectCommand } from './commands/inspect.ts';
 import { listTagsCommand } from './commands/list-tags.ts';
 import { manifestDigestCommand } from './commands/manifest-digest.ts';
+import { pruneCommand } from './commands/prune.ts';
 import { syncCommand } from './commands/sync.ts';
 import { verifyCommand } from './commands/verify.ts';
 import { withinTimeout } from './command-timeout.ts';
@@ -22,6 +23,7 @@ const COMMANDS: readonly AnyCommand[] = [
   crawlCommand,
   syncCommand,
   verifyCommand,
+  pruneCommand,
   copyCommand,
   inspectCommand,
   listTagsCommand,

@@ -40,6 +40,18 @@ export function dockerHubCatalog(client: RegistryClient): Catalog {
   };
 }
 
+/**
+ * Takes away a tag by the API: the registry itself deletes nothing. `false`: it was not there.
+ *
+ * @throws {RegistrySyncError} `UNAUTHORIZED` when the login may not delete.
+ */
+export function dockerHubUntag(
+  client: RegistryClient,
+): (repository: string, tag: string, signal: AbortSignal) => Promise<boolean> {
+  const api = new HubApi(client);
+  return (repository, tag, signal) => api.untag(repository, tag, signal);
+}
+
 interface HubPage {
   readonly results: readonly JsonObject[];
   readonly total: number | undefined;
@@ -76,7 +88,7 @@ class HubApi {
     const what = `Docker Hub's list ${path}`;
     const advance = new Advance(what);
     yield* pages<HubPage>(first, async (url) => {
-      const response = await this.#get(url, repository, signal);
+      const response = await this.#send('GET', url, repository, signal);
       if (response.status !== 200)
         throw await responseError({ method: 'GET', url }, response, what);
       const { count, next, results } = await readJson(response, MAX_PAGE_BYTES, what);
@@ -87,11 +99,33 @@ class HubApi {
     });
   }
 
-  async #get(url: URL, repository: string, signal: AbortSignal): Promise<HttpResponse> {
+  /** `DELETE /v2/repositories/NAMESPACE/NAME/tags/TAG/`, as Docker's hub-tool does it. */
+  async untag(repository: string, tag: string, signal: AbortSignal): Promise<boolean> {
+    const url = new URL(`/v2/repositories/${repository}/tags/${tag}/`, API);
+    const response = await this.#send('DELETE', url, repository, signal);
+    const { status } = response;
+    if (status === 204 || status === 200 || status === 202 || status === 404) {
+      await discard(response);
+      return status !== 404;
+    }
+    const what = `docker.io/${repository}:${tag}`;
+    const error = await responseError({ method: 'DELETE', url }, response, what);
+    if (error.code !== 'UNAUTHORIZED') throw error;
+    const { from } = await this.#client.credentials(repository);
+    const hint = `used ${from}; to delete, an access token has to be one for «Read, Write, Delete»`;
+    throw new RegistrySyncError(error.code, `${error.message}; ${hint}`, error);
+  }
+
+  async #send(
+    method: 'GET' | 'DELETE',
+    url: URL,
+    repository: string,
+    signal: AbortSignal,
+  ): Promise<HttpResponse> {
     const token = await this.#token(repository, signal);
     const ask = (shown: string | undefined): Promise<HttpResponse> =>
       this.#client.sendElsewhere({
-        method: 'GET',
+        method,
         url,
         headers: shown === undefined ? {} : { authorization: `Bearer ${shown}` },
         gather: MAX_PAGE_BYTES,

@@ -11,6 +11,9 @@ export const endpoints = {
   zotSearch: (origin: string) => new URL('/v2/_zot/ext/search', origin),
   manifest: (origin: string, path: string, reference: string) =>
     new URL(`/v2/${path}/manifests/${reference}`, origin),
+  /** Azure's own. */
+  acrTag: (origin: string, path: string, tag: string) =>
+    new URL(`/acr/v1/${path}/_tags/${tag}`, origin),
   blob: (origin: string, path: string, digest: Digest) =>
     new URL(`/v2/${path}/blobs/${digest}`, origin),
   uploads: (origin: string, path: string) => new URL(`/v2/${path}/blobs/uploads/`, origin),

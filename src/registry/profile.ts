@@ -48,6 +48,17 @@ export interface RegistryProfile {
   readonly budgets: Readonly<Record<string, number>>;
   /** What to do about a repository that is not there; absent: a push makes it. */
   readonly creation?: string;
+  readonly deletion: DeletionRules;
+}
+
+/** How a registry deletes. */
+export interface DeletionRules {
+  /** A tag alone: by the protocol (not every registry does, which it then says), by an API of its own, or not at all. */
+  readonly tags: 'protocol' | 'acr' | 'docker-hub' | 'none';
+  /** A manifest by its digest: with the tags that it has, only once it has none, or not at all. */
+  readonly manifests: 'with tags' | 'without tags' | 'never';
+  /** What people can do where we can do nothing. */
+  readonly instead?: string;
 }
 
 const MIB = 1024 * 1024;
@@ -64,6 +75,7 @@ const GENERIC: RegistryProfile = {
   wildcardScopes: false,
   parts: { least: 1, most: Infinity },
   budgets: {},
+  deletion: { tags: 'protocol', manifests: 'with tags' },
 };
 
 const PROFILES: readonly RegistryProfile[] = [
@@ -81,6 +93,7 @@ const PROFILES: readonly RegistryProfile[] = [
     bulk: 'acr',
     // Not where roles are granted per repository (ABAC): acr-cli, buildAbacScope.
     wildcardScopes: true,
+    deletion: { tags: 'acr', manifests: 'with tags' },
   },
   {
     ...GENERIC,
@@ -93,6 +106,8 @@ const PROFILES: readonly RegistryProfile[] = [
     parts: { least: 2, most: 2 },
     // https://docs.docker.com/reference/api/hub/latest/#tag/rate-limiting
     budgets: { 'hub.docker.com': 180 },
+    // The registry answers UNSUPPORTED: https://github.com/distribution/distribution/issues/1831
+    deletion: { tags: 'docker-hub', manifests: 'never' },
   },
   {
     ...GENERIC,
@@ -104,6 +119,12 @@ const PROFILES: readonly RegistryProfile[] = [
     parts: { least: 2, most: Infinity },
     // As others found: https://github.com/clowdhaus/ocync, registries/ghcr.
     budgets: { 'ghcr.io': 2000 },
+    // https://docs.github.com/en/rest/packages/packages#delete-package-version-for-an-organization
+    deletion: {
+      tags: 'none',
+      manifests: 'never',
+      instead: 'gh api --method DELETE /orgs/ORG/packages/container/NAME/versions/ID',
+    },
   },
   {
     ...GENERIC,
@@ -125,6 +146,8 @@ const PROFILES: readonly RegistryProfile[] = [
     mounts: false,
     bulk: 'google',
     parts: { least: 2, most: Infinity },
+    // GOOGLE_MANIFEST_DANGLING_TAG: https://github.com/genuinetools/reg/issues/136
+    deletion: { tags: 'protocol', manifests: 'without tags' },
     creation:
       'Artifact Registry wants its repository (the second or third part of the path) made beforehand: gcloud artifacts repositories create NAME --repository-format=docker',
   },
@@ -147,6 +170,8 @@ const PROFILES: readonly RegistryProfile[] = [
     // https://goharbor.io/docs/latest/working-with-projects/create-projects/
     parts: { least: 2, most: Infinity },
     creation: 'Harbor wants the project (the first part of the path) made beforehand',
+    // By a tag it refuses, and 2.0 deleted the image: https://github.com/goharbor/harbor/pull/11971
+    deletion: { tags: 'none', manifests: 'with tags' },
   },
   {
     ...GENERIC,
@@ -157,7 +182,14 @@ const PROFILES: readonly RegistryProfile[] = [
     parts: { least: 2, most: Infinity },
   },
   // https://zotregistry.dev/latest/articles/graphql/
-  { ...GENERIC, kind: 'zot', title: 'zot', bulk: 'zot' },
+  {
+    ...GENERIC,
+    kind: 'zot',
+    title: 'zot',
+    bulk: 'zot',
+    // A digest under several tags is a conflict: zot, pkg/storage/imagestore, ErrManifestConflict.
+    deletion: { tags: 'protocol', manifests: 'without tags' },
+  },
   // Some versions take no PUT with the blob in it: https://github.com/moby/buildkit/issues/1130
   { ...GENERIC, kind: 'artifactory', title: 'Artifactory', monolithicBytes: 0 },
   // https://distribution.github.io/distribution/: what all the others are measured by.

@@ -22,6 +22,17 @@ export class Fingerprints {
     return this.#enter(high, low, mark === 0 ? 1 : mark);
   }
 
+  /** Whether `name` was entered. A `true` may be wrong, as one of 2^64 is; a `false` never is. */
+  has(name: string): boolean {
+    const [high, low] = wordsOf(name);
+    const words = this.#words;
+    for (let slot = low & (this.#slots - 1); ; slot = (slot + 1) & (this.#slots - 1)) {
+      const at = slot * 3;
+      if (words[at + 2] === 0) return false;
+      if (words[at] === high && words[at + 1] === low) return true;
+    }
+  }
+
   #enter(high: number, low: number, mark: number): 'new' | 'same' | 'other' {
     const words = this.#words;
     for (let slot = low & (this.#slots - 1); ; slot = (slot + 1) & (this.#slots - 1)) {

@@ -1,5 +1,5 @@
 /**
- * Docker Hub's API: logins, and lists of repositories and of tags with their digests.
+ * Docker Hub's API: logins, lists of repositories and of tags with their digests, and the deletion of tags.
  *
  * Wording of errors is as seen, or assumed where nothing was seen: clients should go by the status.
  *
@@ -78,10 +78,11 @@ function answer(call: ApiCall): Reply {
   for (const [pattern, endpoint] of PATHS) {
     const [match, ...parts] = pattern.exec(url.pathname) ?? [];
     if (match === undefined) continue;
+    const given = parts.filter((part) => part !== undefined).map(decodeURIComponent);
+    if (method === 'DELETE' && endpoint === showTag) return deleteTag({ ...call, parts: given });
     if (method !== 'GET' && method !== 'HEAD') {
       return json(405, { detail: `Method "${method}" not allowed.` });
     }
-    const given = parts.filter((part) => part !== undefined).map(decodeURIComponent);
     return endpoint({ ...call, parts: given });
   }
   return json(404, { message: 'not found', errinfo: {} });
@@ -192,6 +193,21 @@ function showTag(call: ApiCall): Reply {
     return notFound(call);
   }
   return json(200, tagEntry(call.state, name, tag));
+}
+
+/** The tag alone; Docker Hub itself sees to what has no tag any more. Source: docker/hub-tool, pkg/hub/tags.go. */
+function deleteTag(call: ApiCall): Reply {
+  const { state, user } = call;
+  const name = visibleName(call);
+  const tag = call.parts[2] ?? '';
+  const tags = name === undefined ? undefined : state.store.repositories.get(name)?.tags;
+  if (tags?.has(tag) !== true) return notFound(call);
+  const { may = 'delete' } = state.accounts[user] ?? { may: 'pull' as const };
+  if (may !== 'delete' || !namespacesOf(state, user).includes(call.parts[0] ?? '')) {
+    return json(403, { detail: 'access to the resource is forbidden with personal access token' });
+  }
+  tags.delete(tag);
+  return { status: 204, body: Buffer.alloc(0) };
 }
 
 function visibleName({ state, user, parts }: ApiCall): string | undefined {

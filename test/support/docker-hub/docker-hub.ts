@@ -71,6 +71,7 @@ export async function startDockerHub(options: DockerHubOptions = {}): Promise<Do
     auth: { scheme: 'bearer', server: auth, realm: named('auth', auth.url) },
     catalog: 'denied',
     referrersApi: false,
+    tagDeletion: 'nothing',
     mount: 'within namespace',
     missingDetail: 'string',
     redirectBlobs: named('cdn', cdn.url),

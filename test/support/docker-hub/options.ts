@@ -9,8 +9,8 @@ export interface Account {
   readonly password: string;
   /** What it may push to and see all of: its own name unless given. */
   readonly namespaces?: readonly string[];
-  /** `pull`: as with a read-only access token. */
-  readonly may?: 'pull' | 'push';
+  /** As with an access token for so much; `delete`, as with a password, unless given. */
+  readonly may?: 'pull' | 'push' | 'delete';
 }
 
 /** Pulls per window; what is not given is not limited, and then nothing is said of limits. */

@@ -43,6 +43,7 @@ export function googleQuirks(uploadedAt: UploadTimes = new Map()): RegistryOptio
   return {
     mount: 'declined',
     referrersApi: false,
+    tagsHoldManifests: true,
     paths: [
       path('/v2/_catalog', { GET: listRoots }),
       path(`/v2/${NAME}/tags/list`, { GET: (state, call) => listAll(state, call, uploadedAt) }),

@@ -23,6 +23,8 @@ export interface Behaviour {
   readonly maxChunkBytes: number;
   readonly pushRules: PushRules | undefined;
   readonly missingDetail: 'object' | 'string';
+  readonly tagDeletion: 'alone' | 'refused' | 'image' | 'nothing';
+  readonly tagsHoldManifests: boolean;
   readonly trusting: boolean;
   /** The status of MANIFEST_BLOB_UNKNOWN. */
   readonly missingStatus: number;

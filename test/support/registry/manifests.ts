@@ -63,9 +63,17 @@ export const deleteManifest: Endpoint = (state, call) => {
   const found = find(state, call);
   if (found === undefined) return unknownManifest(call);
   const { tags, manifests } = repositoryOf(state.store, call.name);
-  if (!isDigest(call.reference)) {
+  const { tagDeletion, tagsHoldManifests } = state.behaviour;
+  const isTag = !isDigest(call.reference);
+  if (tagDeletion === 'nothing' || (isTag && tagDeletion === 'refused')) return unsupported();
+  if (isTag && tagDeletion === 'alone') {
     tags.delete(call.reference);
     return empty(202);
+  }
+  const holder = [...tags].find(([, digest]) => digest === found.digest);
+  if (tagsHoldManifests && holder !== undefined) {
+    const message = `Manifest is still referenced by tag: ${holder[0]}`;
+    return refusal(400, { code: 'GOOGLE_MANIFEST_DANGLING_TAG', message });
   }
   manifests.delete(found.digest);
   for (const [tag, digest] of tags) if (digest === found.digest) tags.delete(tag);
@@ -167,6 +175,11 @@ function missingFrom(state: RegistryState, name: string, content: ManifestConten
 function unknownManifest({ name, reference }: Call): Reply {
   const detail = isDigest(reference) ? { Name: name, Revision: reference } : { Tag: reference };
   return refusal(404, { code: 'MANIFEST_UNKNOWN', message: 'manifest unknown', detail });
+}
+
+/** As docker-registry says it. */
+function unsupported(): Reply {
+  return refusal(405, { code: 'UNSUPPORTED', message: 'The operation is unsupported.' });
 }
 
 function invalid(code: string, message: string): Complaint {

@@ -48,6 +48,7 @@ const QUIRKS: Record<RegistryKind, (given: Circumstances) => RegistryOptions> = 
     aboveMaxPageSize: 'reject',
     referrersApi: false,
     missingDetail: 'string',
+    tagDeletion: 'refused',
     ...basic(users),
   }),
   /** distribution/distribution 3.1: pages of tags on demand, `n` is clamped, no referrers. */
@@ -93,6 +94,7 @@ const QUIRKS: Record<RegistryKind, (given: Circumstances) => RegistryOptions> = 
     pageSize: EVERYTHING,
     maxPageSize: EVERYTHING,
     strictCursor: true,
+    tagDeletion: 'refused',
     pushRules: { into: projects, refusal: 'NAME_UNKNOWN' },
     ...bearer(users, { anonymous, service: 'harbor-registry', basicToo: 'harbor' }),
   }),

@@ -74,6 +74,14 @@ export interface RegistryOptions {
    * docker-registry really does, `{"detail": "sha256:…"}`.
    */
   readonly missingDetail?: 'object' | 'string';
+  /**
+   * What a DELETE by the name of a tag does: takes the tag away (distribution 3) unless given, is refused (2.8), or
+   * deletes the image with all of its tags (Harbor 2.0). `nothing`: no DELETE of a manifest is allowed (2.8 as it
+   * comes).
+   */
+  readonly tagDeletion?: 'alone' | 'refused' | 'image' | 'nothing';
+  /** `true`: a manifest that has tags is not deleted by its digest (Google). */
+  readonly tagsHoldManifests?: boolean;
   /** `true`: a blob is taken for what its digest says, without a look at its bytes. */
   readonly trusting?: boolean;
   readonly faults?: readonly Fault[];
@@ -163,8 +171,13 @@ export function behaviourOf(options: RegistryOptions): Behaviour {
     pushRules: options.pushRules,
     missingDetail: options.missingDetail ?? 'object',
     missingStatus: 400,
+    ...deletionOf(options),
     trusting: options.trusting ?? false,
   };
+}
+
+function deletionOf({ tagDeletion = 'alone', tagsHoldManifests = false }: RegistryOptions) {
+  return { tagDeletion, tagsHoldManifests };
 }
 
 function handlerOf(

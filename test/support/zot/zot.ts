@@ -18,12 +18,12 @@ const ABOUT = 'https://github.com/project-zot/zot/blob/main/pkg/extensions/_zot.
 
 /** Options of a registry like zot; `search: false`: one that was built or is run without the extension. */
 export function zotQuirks({ search = true }: { readonly search?: boolean } = {}): RegistryOptions {
-  if (!search) return {};
+  if (!search) return { tagsHoldManifests: true };
   const paths = [
     path('/v2/_oci/ext/discover', { GET: discover }),
     path(SEARCH, { POST: answer, GET: answer }),
   ];
-  return { paths };
+  return { paths, tagsHoldManifests: true };
 }
 
 /** `GET /v2/_oci/ext/discover`. */

@@ -1,6 +1,11 @@
-import { deepEqual, equal, ok, rejects } from 'node:assert/strict';
+import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
 
+import type { RegistrySyncError } from '../../../src/base/errors.ts';
+import { parseDigest } from '../../../src/image/digest.ts';
+import { placeOf } from '../../../src/registry/catalog.ts';
+import { deleteByDigest, untag } from '../../../src/registry/deletion.ts';
+import { everythingIn } from '../../../src/registry/permissions.ts';
 import { Repository } from '../../../src/registry/repository.ts';
 import { connectTo, NEVER, password } from '../../support/client.ts';
 import { image } from '../../support/images.ts';
@@ -58,5 +63,62 @@ describe('Repository.delete', () => {
     const deleting = new Repository(connectTo(registry), 'a').delete('v9', NEVER);
 
     await rejects(deleting, { code: 'NOT_FOUND', details: {} });
+  });
+});
+
+describe('untag', () => {
+  const place = () => ({ ...placeOf(connectTo(registry), 'a'), permission: everythingIn('a') });
+
+  it('takes away a tag and leaves the image', async () => {
+    await start();
+
+    equal(await untag(place(), 'v1', NEVER), 'deleted');
+    equal(await untag(place(), 'v1', NEVER), 'gone');
+    ok(repositoryOf(registry.store, 'a').manifests.has(IMAGE.root.digest));
+  });
+
+  /** Status and code of registries that delete no tags, and of other refusals. */
+  const ANSWERS = [
+    [405, 'UNSUPPORTED', true],
+    [405, '', true],
+    [400, 'UNSUPPORTED', true],
+    [400, 'DIGEST_INVALID', true],
+    [405, 'REGISTRY_DISALLOWED_OPERATION', false],
+    [400, 'NAME_INVALID', false],
+    [403, 'DENIED', false],
+  ] as const;
+  for (const [status, code, isUnable] of ANSWERS) {
+    it(`${isUnable ? 'is told as unable' : 'fails'} by ${status} ${code}`, async () => {
+      await start();
+      const body = JSON.stringify({ errors: code === '' ? [] : [{ code, message: 'no' }] });
+      const headers = { 'content-type': 'application/json' };
+      registry.setFaults([{ match: { method: 'DELETE' }, effect: { status, headers, body } }]);
+
+      if (isUnable) equal(await untag(place(), 'v1', NEVER), 'unable');
+      else await rejects(untag(place(), 'v1', NEVER), { name: 'RegistrySyncError' });
+    });
+  }
+});
+
+describe('deleteByDigest', () => {
+  const DIGEST = parseDigest(IMAGE.root.digest);
+
+  it('says of a registry that deletes nothing how that is switched on, and that it is for all', async () => {
+    await start({ tagDeletion: 'nothing' });
+    const place = { ...placeOf(connectTo(registry), 'a'), permission: everythingIn('a') };
+
+    await rejects(deleteByDigest(place, DIGEST, NEVER), (error: RegistrySyncError) => {
+      match(error.message, /REGISTRY_STORAGE_DELETE_ENABLED=true/);
+      equal(error.details.isForAll, true);
+      return true;
+    });
+  });
+
+  it('counts what is not there as gone', async () => {
+    await start();
+    const place = { ...placeOf(connectTo(registry), 'a'), permission: everythingIn('a') };
+
+    equal(await deleteByDigest(place, DIGEST, NEVER), 'deleted');
+    equal(await deleteByDigest(place, DIGEST, NEVER), 'gone');
   });
 });

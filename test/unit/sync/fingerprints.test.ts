@@ -42,4 +42,14 @@ describe('Fingerprints', () => {
     ok(process.memoryUsage().arrayBuffers - before < 60_000 * 64 + 1_000_000);
     equal(seen.add('a name that is longer than sixty-four 1', 'x'), 'same');
   });
+
+  it('knows what was entered, also after it has grown', () => {
+    const seen = new Fingerprints();
+    for (let n = 0; n < 5000; n += 1) seen.add(`name ${n}`, '');
+
+    equal(seen.has('name 0'), true);
+    equal(seen.has('name 4999'), true);
+    equal(seen.has('name 5000'), false);
+    equal(new Fingerprints().has('name 0'), false);
+  });
 });

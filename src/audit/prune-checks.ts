@@ -1,0 +1,159 @@
+/** Why nothing is planned: a list that may lack what the source has, or more to delete than anybody expects. */
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { open, stat } from 'node:fs/promises';
+
+import { RegistrySyncError } from '../base/errors.ts';
+import { readCsv } from '../sync/csv.ts';
+import type { RunRecord } from '../sync/run-record.ts';
+import { formatShard, type Shard } from '../sync/shard.ts';
+
+/** A tags.csv as a file. */
+export interface ListFile {
+  readonly path: string;
+  /** `sha256:…` of its bytes. */
+  readonly digest: string;
+  /** Rows of whatever namespace. */
+  readonly rows: number;
+  /** When it was written. Milliseconds since the epoch. */
+  readonly writtenAt: number;
+}
+
+/** @throws {RegistrySyncError} `USAGE` when it can't be read. */
+export async function readListFile(path: string): Promise<ListFile> {
+  try {
+    const { mtimeMs } = await stat(path);
+    const hash = createHash('sha256');
+    for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
+    await using file = await open(path, 'r');
+    let rows = -1; // the header
+    for await (const _ of readCsv(file)) rows += 1;
+    const digest = `sha256:${hash.digest('hex')}`;
+    return { path, digest, rows: Math.max(rows, 0), writtenAt: mtimeMs };
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    if (cause instanceof RegistrySyncError || code === undefined) throw cause;
+    const hint = code === 'ENOENT' ? 'there is none: run crawl first' : code;
+    throw new RegistrySyncError('USAGE', `can't read ${path}: ${hint}`, { cause });
+  }
+}
+
+export interface CrawlSettings {
+  /** Where the record was looked for. */
+  readonly path: string;
+  readonly record: RunRecord | undefined;
+  readonly list: ListFile;
+  /** The registry that tags.csv is said to be of. */
+  readonly source: string;
+  /** Of this run. */
+  readonly shard: Shard | undefined;
+  readonly maxAgeMs: number;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+}
+
+/** File systems and clocks are not exact. */
+const SLACK_MS = 5000;
+
+/**
+ * Makes sure that tags.csv is all that the source has: what it lacks will be deleted.
+ *
+ * @throws {RegistrySyncError} `USAGE` that says why it may not be.
+ */
+export function checkCrawl(settings: CrawlSettings): void {
+  const { path, record, list } = settings;
+  const doubt =
+    record === undefined
+      ? `there is no ${path}, which says whether the crawl was whole`
+      : (doubtOfEnd(record, path) ??
+        doubtOfScope(record, settings) ??
+        doubtOfFile(record, settings));
+  if (doubt === undefined) return;
+  const message = `nothing is planned, as ${list.path} may lack what the source has: ${doubt}. Run crawl again; for a list that is made by hand or otherwise known to be whole there is --trust-tags-file`;
+  throw new RegistrySyncError('USAGE', message);
+}
+
+function doubtOfEnd({ state, message, counts = {} }: RunRecord, path: string): string | undefined {
+  const said = message === undefined ? '' : ` (${message.split('\n')[0]})`;
+  if (state === 'running') return `${path} says that a crawl is running, or was killed`;
+  if (state !== 'complete') return `${path} says that the last crawl was ${state}${said}`;
+  const { skipped = 0 } = counts;
+  return skipped === 0
+    ? undefined
+    : `the last crawl left out ${skipped} repositories that it may not read (--skip-private)`;
+}
+
+function doubtOfScope(
+  { shard: crawled, source: of }: RunRecord,
+  { shard, source }: CrawlSettings,
+): string | undefined {
+  if (of !== undefined && of !== source) return `the last crawl was of ${of}, not of ${source}`;
+  if (crawled === undefined || /^0\/1$/.test(crawled)) return undefined;
+  const own = shard === undefined ? 'all repositories' : `shard ${formatShard(shard)}`;
+  if (shard !== undefined && formatShard(shard) === crawled) return undefined;
+  return `the last crawl was of shard ${crawled} only, and this is for ${own}`;
+}
+
+function doubtOfFile(
+  { startedAt, endedAt, counts = {} }: RunRecord,
+  { list, maxAgeMs, now }: CrawlSettings,
+): string | undefined {
+  const ended = Date.parse(endedAt ?? startedAt);
+  if (list.writtenAt < Date.parse(startedAt) - SLACK_MS) {
+    return 'the file is older than the last crawl';
+  }
+  if (now - ended > maxAgeMs) {
+    return `the last crawl ended at ${endedAt}, longer ago than --max-crawl-age`;
+  }
+  const { tags } = counts;
+  if (tags === undefined || list.rows >= tags) return undefined; // rows are added by hand, too
+  return `the last crawl wrote ${tags} rows, and now there are ${list.rows}`;
+}
+
+/**
+ * A crawl of a shard does not know what other shards bring to the same repositories.
+ *
+ * @param mayMerge whether repositories of several names at the source can become one at the target.
+ * @throws {RegistrySyncError} `USAGE`
+ */
+export function checkShard(crawled: string | undefined, mayMerge: boolean): void {
+  if (crawled === undefined || crawled === '0/1' || !mayMerge) return;
+  const message = `nothing is planned: tags.csv is of shard ${crawled} only, and by --target-path or --target-namespace repositories of other shards may become the same at the target: prune after a crawl of everything`;
+  throw new RegistrySyncError('USAGE', message);
+}
+
+/** @throws {RegistrySyncError} `USAGE` */
+export function checkEnds(source: string, target: string): void {
+  if (source !== target) return;
+  const message = `nothing is planned: ${target} is both the source and the target, so what tags.csv has not may be all that there is`;
+  throw new RegistrySyncError('USAGE', message);
+}
+
+/** What is planned of all repositories. */
+export interface Planned {
+  readonly seen: number;
+  readonly rows: number;
+  /** Repositories of which nothing would be left. */
+  readonly emptied: readonly string[];
+}
+
+const SHOWN = 5;
+
+/**
+ * @throws {RegistrySyncError} `REJECTED` when more would go than `maxPercent`, or all of a repository.
+ */
+export function checkAmount(
+  { seen, rows, emptied }: Planned,
+  { maxPercent, mayEmpty }: { readonly maxPercent: number; readonly mayEmpty: boolean },
+): void {
+  if (rows === 0) return;
+  if (!mayEmpty && emptied.length > 0) {
+    const more = emptied.length > SHOWN ? ` and ${emptied.length - SHOWN} more` : '';
+    const message = `nothing is planned: no tag would be left in ${emptied.slice(0, SHOWN).join(', ')}${more}. Where that is meant, give --allow-empty-repositories`;
+    throw new RegistrySyncError('REJECTED', message);
+  }
+  const percent = (rows * 100) / seen;
+  if (percent <= maxPercent) return;
+  const message = `nothing is planned: ${rows} of ${seen} tags would go (${percent.toFixed(1)} %), more than --max-percent ${maxPercent}. See whether tags.csv is whole and the options are those of sync; where so much is meant, give --max-percent ${Math.ceil(percent)}`;
+  throw new RegistrySyncError('REJECTED', message);
+}
