@@ -77,10 +77,10 @@ function doubtOfEnd({ state, message, counts = {} }: RunRecord, path: string): s
   const said = message === undefined ? '' : ` (${message.split('\n')[0]})`;
   if (state === 'running') return `${path} says that a crawl is running, or was killed`;
   if (state !== 'complete') return `${path} says that the last crawl was ${state}${said}`;
-  const { skipped = 0 } = counts;
-  return skipped === 0
+  const { skipped = 0, locked = 0 } = counts;
+  return skipped + locked === 0
     ? undefined
-    : `the last crawl left out ${skipped} repositories that it may not read (--skip-private)`;
+    : `the last crawl left out ${skipped} repositories and ${locked} tags that it may not read (--skip-private)`;
 }
 
 function doubtOfScope(

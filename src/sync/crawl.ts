@@ -38,6 +38,8 @@ export interface CrawlCounts {
   repositories: number;
   tags: number;
   dropped: number;
+  /** Of those that were dropped: tags that exist, and may not be pulled. */
+  locked: number;
   /** Repositories. */
   skipped: number;
   /** Repositories that could not be read, wholly or in part. */
@@ -49,7 +51,7 @@ export interface CrawlReport extends Readonly<CrawlCounts> {
 }
 
 export function noCrawlCounts(): CrawlCounts {
-  return { repositories: 0, tags: 0, dropped: 0, skipped: 0, failed: 0 };
+  return { repositories: 0, tags: 0, dropped: 0, locked: 0, skipped: 0, failed: 0 };
 }
 
 /** Repositories whose first pages are fetched ahead of the one that is written. */
@@ -230,8 +232,11 @@ async function* chosen(
     }
     if (tag.locked !== undefined) {
       const error = lockedTag(`${catalog.registry}/${repository}:${tag.name}`, tag.locked);
-      if (settings.skipPrivate) drop(tag, `can't be pulled: ${tag.locked}`);
-      else yield { repository, error };
+      if (!settings.skipPrivate) yield { repository, error };
+      else {
+        counts.locked += 1;
+        drop(tag, `can't be pulled: ${tag.locked}`);
+      }
     } else if (newest === undefined) yield { repository, tag };
     else {
       newest.add(tag);

@@ -110,15 +110,15 @@ function filled(store: Store): Store {
     for (const tag of ['1.0', '2.0', '2.1']) putImage(store, path, tag, imageOf(`${path}:${tag}`));
     putImage(store, path, 'latest', multi(`${path}:latest`));
   }
+  for (const version of ['latest', 'stable', ...Array.from({ length: 12 }, (_, n) => `v1.${n}`)]) {
+    putImage(store, 'app', version, imageOf(`app:${version}`));
+  }
   return store;
 }
 
 /** What is there before anything is copied. */
 function fillTargets(hub: Store, target: Store): void {
   for (const tag of ['7', '8']) putImage(hub, 'library/redis', tag, multi(`redis:${tag}`));
-  for (const version of ['latest', 'stable', ...Array.from({ length: 12 }, (_, n) => `v1.${n}`)]) {
-    putImage(target, 'app', version, imageOf(`app:${version}`));
-  }
   putImage(target, 'team/old', '1.0', imageOf('old'));
 }
 

@@ -174,8 +174,8 @@ function summed(
   requests: number,
   workdir: string,
 ): PipelineEnd {
-  const { repositories, tags, dropped, skipped, failed } = report;
-  const counts = { repositories, tags, dropped, skipped, failed, requests };
+  const { repositories, tags, dropped, locked, skipped, failed } = report;
+  const counts = { repositories, tags, dropped, locked, skipped, failed, requests };
   if (failed > 0) log.warn({ ...counts, workdir }, 'crawl is incomplete');
   else log.info({ ...counts, workdir }, 'crawl is complete');
   const parts = [

@@ -100,6 +100,7 @@ describe('a tag that is locked', () => {
     });
 
     deepEqual([tags, report.failures, report.dropped, report.skipped], [['1'], [], 1, 0]);
+    equal(report.locked, 1);
     deepEqual(explained.toSorted(), [
       'a/b 1',
       "a/b locked can't be pulled: its readEnabled is false",

@@ -125,6 +125,7 @@ describe('crawl', () => {
       repositories: 20,
       tags: 190,
       dropped: 0,
+      locked: 0,
       skipped: 0,
       failed: 0,
       failures: [],
