@@ -13,6 +13,7 @@ import { inspectCommand } from './commands/inspect.ts';
 import { listTagsCommand } from './commands/list-tags.ts';
 import { manifestDigestCommand } from './commands/manifest-digest.ts';
 import { pruneCommand } from './commands/prune.ts';
+import { reportCommand } from './commands/report.ts';
 import { syncCommand } from './commands/sync.ts';
 import { verifyCommand } from './commands/verify.ts';
 import { withinTimeout } from './command-timeout.ts';
@@ -24,6 +25,7 @@ const COMMANDS: readonly AnyCommand[] = [
   syncCommand,
   verifyCommand,
   pruneCommand,
+  reportCommand,
   copyCommand,
   inspectCommand,
   listTagsCommand,

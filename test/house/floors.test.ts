@@ -37,6 +37,7 @@ const PACKAGES: Record<string, string[]> = {
   semver: ['sync'],
   'csv-parse': ['sync'],
   'csv-stringify': ['sync'],
+  '@tanstack/table-core': ['report'],
   yargs: ['cli'],
   'cli-progress': ['cli'],
   'prom-client': ['observe'],

@@ -1,0 +1,316 @@
+/** The sections of the page that need no JavaScript. */
+import type { RunRecord } from '../sync/run-record.ts';
+import { html, type Html } from './html.ts';
+import { remarkOf } from './page-data.ts';
+import { STATES, STATE_WORDS, type State } from './payload.ts';
+import type { Reason } from './reason.ts';
+import type { Report } from './report.ts';
+import { WRONG_STATES } from './settle.ts';
+import { REPORTED_COMMANDS } from './workdir.ts';
+import {
+  counted,
+  durationOf,
+  formatCount,
+  formatCounted,
+  formatTime,
+  TOTAL_LINES,
+} from './words.ts';
+
+/** Kinds of failures and rows that are listed; the tables have all. */
+const MAX_REASONS = 50;
+const MAX_ROWS = 25;
+
+export function totalSection(report: Report): Html {
+  const { totals, previous } = report;
+  const lines = TOTAL_LINES.filter(
+    ({ isShown }) => isShown(totals) || (previous !== undefined && isShown(previous.totals)),
+  );
+  return html`<section id="totals" aria-labelledby="totals-title">
+    <h2 id="totals-title">Totals</h2>
+    <p class="verdict">${verdict(report)}</p>
+    ${shareBar(report)}
+    <dl class="totals">
+      ${lines.map(({ name, value, isWrong }) => {
+        const now = value(totals);
+        const warn = isWrong === true && now !== '0' ? ' class="warn"' : '';
+        const before =
+          previous === undefined
+            ? undefined
+            : html`<dd class="before">
+                <span class="hide">previous run: </span
+                ><span aria-hidden="true">before: </span>${value(previous.totals)}
+              </dd>`;
+        return html`<div${warn === '' ? undefined : html` class="warn"`}><dt>${name}</dt><dd>${now}</dd>${before}</div>`;
+      })}
+    </dl>
+  </section>`;
+}
+
+function verdict({ totals }: Report): string {
+  if (totals.tags === 0) return 'There are no tags.';
+  const rest = (
+    [
+      [totals.failed, 'failed'],
+      [totals.missing, 'missing'],
+      [totals.differs, 'different'],
+      [totals.damaged, 'damaged'],
+      [totals.wouldCopy, 'would be copied'],
+      [totals.noResult, 'without a result'],
+    ] as const
+  )
+    .filter(([count]) => count > 0)
+    .map(([count, words]) => `${formatCount(count)} ${words}`);
+  if (rest.length === 0) return `All ${counted(totals.tags, 'tag')} are at the target.`;
+  return `${formatCount(totals.there)} of ${counted(totals.tags, 'tag')} are at the target; ${rest.join(', ')}.`;
+}
+
+/** Each part with what is not zero is seen. */
+const LEAST_SHARE = 0.6;
+
+function shareBar({ totals }: Report): Html | undefined {
+  if (totals.tags === 0) return undefined;
+  const wrong = totals.failed + totals.missing + totals.differs + totals.damaged;
+  const parts = [
+    ['bad', wrong],
+    ['idle', totals.noResult + totals.wouldCopy],
+    ['good', totals.there],
+  ] as const;
+  let at = 0;
+  return html`<svg class="share" viewBox="0 0 100 2" preserveAspectRatio="none" aria-hidden="true">
+    ${parts.map(([name, count]) => {
+      const width = count === 0 ? 0 : Math.max((count / totals.tags) * 100, LEAST_SHARE);
+      const part = html`<rect
+        class="${name}"
+        x="${at.toFixed(2)}"
+        width="${Math.min(width, 100 - at).toFixed(2)}"
+        height="2"
+      />`;
+      at = Math.min(at + width, 100);
+      return part;
+    })}
+  </svg>`;
+}
+
+export function noteSection({ notes }: Report): Html | undefined {
+  if (notes.length === 0) return undefined;
+  return html`<section id="notes" aria-labelledby="notes-title">
+    <h2 id="notes-title">To know</h2>
+    <ul class="notes">
+      ${notes.map((note) => html`<li>${note}</li>`)}
+    </ul>
+  </section>`;
+}
+
+export function failureSection(report: Report): Html {
+  const { reasons, totals } = report;
+  const shown = reasons.slice(0, MAX_REASONS);
+  const rest = reasons.length - shown.length;
+  return html`<section id="failures" aria-labelledby="failures-title">
+    <h2 id="failures-title">Failures</h2>
+    ${totals.failures === 0 ? html`<p>Nothing failed.</p>` : html`<p>${failuresInWords(report)}${allButton('failed', 'what failed')}</p>`}
+    ${shown.map((reason, at) => reasonDetails(report, reason, at === 0))}
+    ${rest > 0 ? html`<p>${counted(rest, 'more reason')}: see results.csv.</p>` : undefined}
+  </section>`;
+}
+
+function failuresInWords({ totals, reasons }: Report): string {
+  const text = `${counted(totals.failures, 'tag')} failed, for ${counted(reasons.length, 'reason')}.`;
+  const there = totals.failures - totals.failed;
+  return there > 0 ? `${text} ${formatCount(there)} are at the target all the same.` : text;
+}
+
+function reasonDetails(report: Report, { text, count, examples }: Reason, isOpen: boolean): Html {
+  const { rows } = report.workdir;
+  const more = count - examples.length;
+  return html`<details${isOpen ? html` open` : undefined}>
+<summary><span class="count">${formatCount(count)}</span> <span class="reason">${text}</span></summary>
+<ul class="examples">${examples.map(
+    (row) =>
+      html`<li>
+        <span class="image">${rows.imageOf(row)}</span>
+        <span class="why">${remarkOf(report, row)}</span>
+      </li>`,
+  )}${more > 0 ? html`<li>and ${formatCount(more)} more</li>` : undefined}</ul>
+</details>`;
+}
+
+/** Shows what there is of a state in the table of tags; the code of the page wires it. */
+function allButton(filter: string, what: string): Html {
+  return html` <button type="button" data-script data-show="${filter}" hidden>
+    Show them in the table<span class="hide">: ${what}</span>
+  </button>`;
+}
+
+const WANTED: readonly State[] = ['missing', 'differs', 'damaged', 'would-copy', 'no-result'];
+
+export function wrongSection(report: Report): Html {
+  const { states, workdir, totals } = report;
+  const wanted = new Set(WANTED.map((state) => STATES.indexOf(state)));
+  const found: number[] = [];
+  let count = 0;
+  for (const [row, state] of states.entries()) {
+    if (!wanted.has(state)) continue;
+    count += 1;
+    if (found.length < MAX_ROWS) found.push(row);
+  }
+  const by = workdir.files.has('verify.csv')
+    ? `verify.csv, which has looked at ${counted(totals.verified, 'tag')}, and results.csv`
+    : 'results.csv';
+  const intro =
+    count === 0
+      ? `By ${by}, nothing is missing or different besides what failed.`
+      : `By ${by}, ${counted(count, 'tag')} ${count === 1 ? 'is' : 'are'} missing, different, or without a result.`;
+  return html`<section id="wrong" aria-labelledby="wrong-title">
+    <h2 id="wrong-title">Missing or different at the target</h2>
+    <p>${intro}${count > 0 ? allButton('not-there', 'what is not at the target') : undefined}</p>
+    ${found.length > 0 ? wrongTable(report, found) : undefined}
+    ${count > found.length ? html`<p>and ${formatCount(count - found.length)} more</p>` : undefined}
+  </section>`;
+}
+
+function wrongTable(report: Report, found: readonly number[]): Html {
+  const { rows } = report.workdir;
+  return html`<div class="scroll" role="region" aria-labelledby="wrong-caption" tabindex="0">
+    <table>
+      <caption id="wrong-caption" class="hide">
+        Missing or different, the first ${found.length}
+      </caption>
+      <thead>
+        <tr>
+          <th scope="col">Image</th>
+          <th scope="col">State</th>
+          <th scope="col">Digest</th>
+          <th scope="col">Remark</th>
+        </tr>
+      </thead>
+      <tbody>
+        ${found.map((row) => {
+          const state = STATES[report.states[row] ?? 0] ?? 'no-result';
+          return html`<tr>
+            <th scope="row" class="image">${rows.imageOf(row)}</th>
+            <td>${stateBadge(state)}</td>
+            <td><span class="digest">${rows.digests.at(row)}</span></td>
+            <td class="why">${remarkOf(report, row)}</td>
+          </tr>`;
+        })}
+      </tbody>
+    </table>
+  </div>`;
+}
+
+function stateBadge(state: State): Html {
+  const kind = WRONG_STATES.includes(state) ? 'bad' : state === 'there' ? 'good' : 'idle';
+  return html`<span class="state ${kind}">${STATE_WORDS[state]}</span>`;
+}
+
+export function ageSection({ ages: { bands, unknown }, workdir }: Report): Html {
+  const most = Math.max(1, ...bands.map(({ count }) => count));
+  const known = bands.reduce((sum, { count }) => sum + count, 0);
+  const none = workdir.rows.count === 0 ? '' : 'The registry gave no dates.';
+  return html`<section id="ages" aria-labelledby="ages-title">
+    <h2 id="ages-title">Age of tags</h2>
+    ${
+      known === 0
+        ? html`<p>${none}</p>`
+        : html`<table class="ages">
+            <caption class="hide">
+              How many tags were last updated how long ago
+            </caption>
+            <thead class="hide">
+              <tr>
+                <th scope="col">At most</th>
+                <th scope="col">Tags</th>
+              </tr>
+            </thead>
+            <tbody>
+              ${bands.map(
+                ({ label, count }) =>
+                  html`<tr>
+                    <th scope="row">${label}</th>
+                    <td class="number">${formatCount(count)}</td>
+                    <td class="plot" aria-hidden="true">
+                      <svg viewBox="0 0 100 10" preserveAspectRatio="none">
+                        <rect width="${((count / most) * 100).toFixed(2)}" height="10" />
+                      </svg>
+                    </td>
+                  </tr>`,
+              )}
+            </tbody>
+          </table>`
+    }
+    ${known > 0 && unknown > 0 ? html`<p class="muted">${counted(unknown, 'tag')} without a date.</p>` : undefined}
+  </section>`;
+}
+
+export function changeSection({ previous }: Report): Html | undefined {
+  if (previous === undefined) return undefined;
+  const { changes, records, path } = previous;
+  const run = records.sync ?? records.crawl;
+  const lines = [
+    ['new', changes.new, 'came'],
+    ['gone', changes.gone, 'went from the source; a sync deletes nothing'],
+    ['moved', changes.moved, 'moved to another digest'],
+  ] as const;
+  return html`<section id="changes" aria-labelledby="changes-title">
+    <h2 id="changes-title">Since the previous run</h2>
+    <p>
+      Compared with
+      ${path}${run === undefined ? undefined : html`, run ${run.run} of ${formatTime(run.startedAt)}`}.
+    </p>
+    <ul class="changes">
+      ${lines.map(
+        ([filter, count, words]) =>
+          html`<li>
+            ${counted(count, 'tag')}
+            ${words}${count > 0 ? allButton(filter, `${filter} tags`) : undefined}
+          </li>`,
+      )}
+    </ul>
+  </section>`;
+}
+
+export function runSection({ workdir: { records } }: Report): Html {
+  return html`<section id="runs" aria-labelledby="runs-title">
+    <h2 id="runs-title">Runs</h2>
+    <div class="runs">
+      ${REPORTED_COMMANDS.map((command) => {
+        const record = records[command];
+        return html`<div class="run">
+          <h3>${command}</h3>
+          ${record === undefined ? html`<p class="muted">No record.</p>` : runList(record)}
+        </div>`;
+      })}
+    </div>
+  </section>`;
+}
+
+function runList(record: RunRecord): Html {
+  const { counts = {}, dryRun } = record;
+  const facts: readonly (readonly [string, string | undefined])[] = [
+    ['state', record.state],
+    ['said', record.message],
+    ['run', record.run],
+    ['version', record.version],
+    ['shard', record.shard],
+    ['source', record.source],
+    ['target', record.target],
+    ['dry run', dryRun === true ? 'yes' : undefined],
+    ['started', formatTime(record.startedAt)],
+    ['ended', record.endedAt === undefined ? undefined : formatTime(record.endedAt)],
+    ['took', durationOf(record)],
+    ...Object.entries(counts)
+      .map(([name, value]) => formatCounted(name, value))
+      .map(({ name, value }) => [name, value] as const),
+  ];
+  return html`<dl class="facts">
+    ${facts
+      .filter(([, value]) => value !== undefined)
+      .map(
+        ([name, value]) =>
+          html`<div>
+            <dt>${name}</dt>
+            <dd>${value}</dd>
+          </div>`,
+      )}
+  </dl>`;
+}

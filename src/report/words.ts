@@ -1,0 +1,85 @@
+/** Numbers, times and runs, as the text and the page write them. */
+import { formatBytes } from '../sync/report.ts';
+import type { RunRecord } from '../sync/run-record.ts';
+import type { ReportTotals } from './settle.ts';
+
+/** 12345 as `12,345`. */
+export function formatCount(count: number): string {
+  return String(count).replaceAll(/\B(?=(?:\d{3})+$)/g, ',');
+}
+
+/** `3 tags`, `1 tag`. */
+export function counted(count: number, noun: string): string {
+  const plural = noun.endsWith('y') ? `${noun.slice(0, -1)}ies` : `${noun}s`;
+  return `${formatCount(count)} ${count === 1 ? noun : plural}`;
+}
+
+/** `2026-11-21 03:48:00 UTC`; what is no time is shown as it is. */
+export function formatTime(time: string | number): string {
+  const date = new Date(time);
+  if (Number.isNaN(date.getTime())) return String(time);
+  return `${date.toISOString().slice(0, 19).replace('T', ' ')} UTC`;
+}
+
+/** `1 h 02 min`, `3 min 20 s`, `12.3 s` */
+export function formatDuration(ms: number): string {
+  const seconds = ms / 1000;
+  if (seconds < 60) return `${seconds.toFixed(1)} s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `${minutes} min ${String(Math.floor(seconds % 60)).padStart(2, '0')} s`;
+  return `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, '0')} min`;
+}
+
+/** How long a run took; `undefined`: it has not ended. */
+export function durationOf({ startedAt, endedAt }: RunRecord): string | undefined {
+  if (endedAt === undefined) return undefined;
+  const ms = Date.parse(endedAt) - Date.parse(startedAt);
+  return Number.isFinite(ms) ? formatDuration(Math.max(ms, 0)) : undefined;
+}
+
+/** `bytesCopied 12` as `bytes copied`, `12`; bytes and milliseconds with their units. */
+export function formatCounted(name: string, value: number): { name: string; value: string } {
+  const words = name.replaceAll(/([A-Z])/g, (letter) => ` ${letter.toLowerCase()}`);
+  if (/^bytes|bytes$/i.test(name)) return { name: words, value: formatBytes(value) };
+  if (name.endsWith('Ms')) return { name: words.replace(/ ms$/, ''), value: formatDuration(value) };
+  return { name: words, value: formatCount(value) };
+}
+
+export interface TotalLine {
+  readonly name: string;
+  readonly value: (totals: ReportTotals) => string;
+  /** Whether it is worth a line. */
+  readonly isShown: (totals: ReportTotals) => boolean;
+  /** Something to look at, if it is not zero. */
+  readonly isWrong?: boolean;
+}
+
+const always = (): boolean => true;
+const bytes = (value: number): string => formatBytes(value);
+
+/** Totals, in the order in which they are shown. */
+export const TOTAL_LINES: readonly TotalLine[] = [
+  { name: 'Repositories', value: (t) => formatCount(t.repositories), isShown: always },
+  { name: 'Tags', value: (t) => formatCount(t.tags), isShown: always },
+  { name: 'At the target', value: (t) => formatCount(t.there), isShown: always },
+  { name: 'Failed', value: (t) => formatCount(t.failed), isShown: always, isWrong: true },
+  ...(
+    [
+      ['Missing', 'missing', true],
+      ['Different', 'differs', true],
+      ['Damaged', 'damaged', true],
+      ['Would be copied', 'wouldCopy', false],
+      ['No result', 'noResult', true],
+    ] as const
+  ).map(([name, key, isWrong]) => ({
+    name,
+    value: (t: ReportTotals) => formatCount(t[key]),
+    isShown: (t: ReportTotals) => t[key] > 0,
+    isWrong,
+  })),
+  { name: 'Copied', value: (t) => formatCount(t.copied), isShown: always },
+  { name: 'Unchanged', value: (t) => formatCount(t.unchanged), isShown: always },
+  { name: 'Verified', value: (t) => formatCount(t.verified), isShown: (t) => t.verified > 0 },
+  { name: 'Moved', value: (t) => bytes(t.bytesMoved), isShown: always },
+  { name: 'Size of images', value: (t) => bytes(t.imageBytes), isShown: (t) => t.images > 0 },
+];
