@@ -2,7 +2,7 @@
 import { RegistrySyncError, throwIfAborted } from '../base/errors.ts';
 import { splitPath } from '../sync/tag-row.ts';
 import type { CsvName, FileRow } from './row-files.ts';
-import { compareText, Strings } from './strings.ts';
+import { Strings } from './strings.ts';
 
 const CHUNK_BYTES = 1024 * 1024;
 const ROWS_PER_LOOK = 10_000;
@@ -83,8 +83,8 @@ export class MergedRows {
 /** By the number of a string: its place among all of them. */
 function ranksOf(strings: Strings): Uint32Array {
   const ids = Uint32Array.from({ length: strings.count }, (_, id) => id);
-  ids.sort((a, b) => compareText(strings.at(a), strings.at(b)));
+  const inOrder = ids.toSorted((a, b) => strings.compare(a, b));
   const ranks = new Uint32Array(ids.length);
-  for (const [rank, id] of ids.entries()) ranks[id] = rank;
+  for (const [rank, id] of inOrder.entries()) ranks[id] = rank;
   return ranks;
 }

@@ -56,7 +56,7 @@ function payloadOf(report: Report, { chosen, repositories }: Chosen): Payload {
     ...chosen.map((row) => columns.path[row] ?? 0),
     ...repositories.map((r) => r.pathId),
   ];
-  const paths = ranked(rows.paths, pathIds, (text) => text);
+  const paths = ranked(rows.paths, pathIds, naturalKey);
   const nameIds = chosen.map((row) => columns.name[row] ?? 0);
   const names = ranked(rows.names, nameIds, naturalKey);
   const inOrder = chosen.toSorted(

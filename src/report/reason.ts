@@ -6,7 +6,7 @@ const RULES: readonly (readonly [RegExp, string])[] = [
   [/^(source|target) ([^\s/]+)\/[^\s]+?(?=:? )/, '$1 $2'],
   [/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/gi, 'ID'],
   [/\b[0-9a-f]{16,}\b/g, 'ID'],
-  [/\b\d{4,}\b/g, 'N'],
+  [/(?<!:)\b\d{4,}\b/g, 'N'], // but not a port,
 ];
 
 /** Names of the row in an error, most special first. */

@@ -75,11 +75,14 @@ export async function* readRows(
   { name, path }: { readonly name: CsvName; readonly path: string },
   remark: Remark,
 ): AsyncGenerator<FileRow, void, void> {
-  const mayBeCut = GROWING.has(name) && !(await endsInLine(file));
+  let mayBeCut = GROWING.has(name) && !(await endsInLine(file));
   let mistake: RegistrySyncError | undefined;
   try {
     for await (const row of attemptAll(file, READERS[name])) {
-      if (mistake !== undefined) throw mistake; // it was not in the last row
+      if (mistake !== undefined) {
+        mayBeCut = false; // the mistake was not in the last row
+        break;
+      }
       if (row instanceof RegistrySyncError) mistake = row;
       else yield row;
     }

@@ -180,7 +180,8 @@ export class DataTable {
 
   #remark(text: string): HTMLElement {
     const colspan = String(this.#settings.columns.length);
-    const cell = element('td', { colspan, class: 'why' }, spoken('Remark: '), text);
+    const words = element('div', {}, spoken('Remark: '), text);
+    const cell = element('td', { colspan, class: 'why' }, words);
     return element('tr', { class: 'remark' }, cell);
   }
 

@@ -1,0 +1,137 @@
+/** Workdirs as crawl, sync and verify leave them, made of a few words per row. */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { isInShard } from '../../src/sync/shard.ts';
+import type { RecordedCommand, RunRecord } from '../../src/sync/run-record.ts';
+import { digestOf } from '../../src/image/digest.ts';
+
+/** The digest of some words. */
+export function digest(words: string): string {
+  return digestOf(Buffer.from(words));
+}
+
+export interface TagLine {
+  /** `namespace/repository` */
+  readonly path: string;
+  readonly name: string;
+  readonly digest?: string;
+  readonly updated?: string;
+}
+
+export interface ResultLine extends TagLine {
+  readonly status: string;
+  readonly bytes?: number;
+  readonly error?: string;
+}
+
+export interface VerdictLine extends TagLine {
+  readonly status: string;
+  readonly found?: string;
+  readonly size?: number;
+  readonly detail?: string;
+}
+
+export interface WorkdirContent {
+  readonly repositories?: readonly string[];
+  readonly tags?: readonly TagLine[];
+  readonly results?: readonly ResultLine[];
+  readonly verdicts?: readonly VerdictLine[];
+  readonly records?: readonly Partial<RunRecord>[];
+}
+
+const TARGET = 'r.example.com';
+
+/** Writes what is given, and nothing else. Resolves to the directory. */
+export async function writeWorkdir(path: string, content: WorkdirContent): Promise<string> {
+  await mkdir(path, { recursive: true });
+  const { repositories, tags, results, verdicts, records = [] } = content;
+  const write = (
+    name: string,
+    header: string,
+    rows: readonly (readonly unknown[])[] | undefined,
+  ) => (rows === undefined ? undefined : writeFile(join(path, name), csv(header, rows)));
+  await Promise.all([
+    write('repositories.csv', 'namespace,name', repositories?.map(split)),
+    write(
+      'tags.csv',
+      'namespace,repo_name,name,created_on,last_updated_on,digest',
+      tags?.map((tag) => [...keyOf(tag), '', tag.updated ?? '', digestIn(tag)]),
+    ),
+    write(
+      'results.csv',
+      'namespace,repo_name,name,digest,target,status,bytes,elapsed_ms,error',
+      results?.map((row) => [
+        ...[...keyOf(row), digestIn(row), targetOf(row), row.status],
+        ...[row.bytes ?? 0, 12, row.error ?? ''],
+      ]),
+    ),
+    write(
+      'verify.csv',
+      'namespace,repo_name,name,digest,target,status,found_digest,size,detail',
+      verdicts?.map((row) => [
+        ...[...keyOf(row), digestIn(row), targetOf(row), row.status],
+        ...[row.found ?? '', row.size ?? '', row.detail ?? ''],
+      ]),
+    ),
+    ...records.map((some) =>
+      writeFile(join(path, `${some.command}.json`), JSON.stringify(record(some))),
+    ),
+  ]);
+  return path;
+}
+
+/** A record that is whole but for what is given. */
+export function record(some: Partial<RunRecord>): RunRecord {
+  const command: RecordedCommand = some.command ?? 'crawl';
+  return {
+    command,
+    run: 'run-1',
+    version: '0.1.0',
+    state: 'complete',
+    startedAt: '2026-11-21T03:00:00Z',
+    endedAt: '2026-11-21T03:10:00Z',
+    ...some,
+  };
+}
+
+/** The share of one shard, as `--shard I/N` takes it. */
+export function shardOf(all: WorkdirContent, index: number, of: number): WorkdirContent {
+  const own = (path: string): boolean => isInShard(path, { index, of });
+  const ownRow = ({ path }: TagLine): boolean => own(path);
+  const { repositories, tags, results, verdicts, records } = all;
+  return {
+    ...(repositories && { repositories: repositories.filter(own) }),
+    ...(tags && { tags: tags.filter(ownRow) }),
+    ...(results && { results: results.filter(ownRow) }),
+    ...(verdicts && { verdicts: verdicts.filter(ownRow) }),
+    ...(records && { records: records.map((one) => ({ ...one, shard: `${index}/${of}` })) }),
+  };
+}
+
+function csv(header: string, rows: readonly (readonly unknown[])[]): string {
+  const quoted = (value: unknown): string => {
+    const text = String(value);
+    return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  };
+  return [header, ...rows.map((row) => row.map(quoted).join(','))]
+    .map((line) => `${line}\r\n`)
+    .join('');
+}
+
+function split(path: string): [string, string] {
+  const slash = path.indexOf('/');
+  return [path.slice(0, Math.max(slash, 0)), path.slice(slash + 1)];
+}
+
+function keyOf({ path, name }: TagLine): string[] {
+  return [...split(path), name];
+}
+
+function digestIn({ path, name, digest: given }: TagLine): string {
+  return given ?? digest(`${path}:${name}`);
+}
+
+function targetOf({ path, name }: TagLine): string {
+  return `${TARGET}/${path}:${name}`;
+}

@@ -1,0 +1,311 @@
+import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+
+import { STATES } from '../../../src/report/payload.ts';
+import { makeReport, type Report } from '../../../src/report/report.ts';
+import { textReport } from '../../../src/report/text-report.ts';
+import { digest, writeWorkdir, type WorkdirContent } from '../../support/report-workdir.ts';
+import { tempDir } from '../../support/temp-dir.ts';
+
+const NOW = Date.parse('2026-11-21T04:00:00Z');
+
+async function reportOf(content: WorkdirContent, previous?: WorkdirContent): Promise<Report> {
+  await using dir = await tempDir();
+  const workdir = await writeWorkdir(join(dir.path, 'now'), content);
+  if (previous !== undefined) await writeWorkdir(join(dir.path, 'before'), previous);
+  return await makeReport({
+    workdir,
+    ...(previous === undefined ? {} : { previous: dir.path }),
+    version: '0.1.0',
+    now: NOW,
+    hide: (text) => text.replaceAll('hunter2', '***'),
+    signal: new AbortController().signal,
+  });
+}
+
+const tag = (name: string, path = 'acme/web') => ({ path, name });
+const statesOf = ({ states, workdir: { rows } }: Report): Record<string, string> =>
+  Object.fromEntries(Array.from(states, (state, row) => [rows.nameOf(row), STATES[state] ?? '']));
+
+describe('the state of a tag', () => {
+  it('is what the sync says of it', async () => {
+    const report = await reportOf({
+      tags: ['1', '2', '3', '4', '5'].map((name) => tag(name)),
+      results: [
+        { ...tag('1'), status: 'copied' },
+        { ...tag('2'), status: 'unchanged' },
+        { ...tag('3'), status: 'failed', error: 'no' },
+        { ...tag('4'), status: 'would-copy' },
+      ],
+    });
+
+    deepEqual(statesOf(report), {
+      1: 'there',
+      2: 'there',
+      3: 'failed',
+      4: 'would-copy',
+      5: 'no-result',
+    });
+  });
+
+  it('is what verify says where it has looked; the failure that explains it stays', async () => {
+    const all = ['1', '2', '3', '4'].map((name) => ({ ...tag(name), status: 'copied' }));
+    const report = await reportOf({
+      tags: all,
+      results: [
+        ...all.slice(0, 3),
+        { ...tag('4'), status: 'failed', error: 'no' },
+        { ...tag('5'), status: 'failed', error: 'no' },
+      ],
+      verdicts: [
+        { ...tag('1'), status: 'missing' },
+        { ...tag('2'), status: 'differs', found: digest('other') },
+        { ...tag('4'), status: 'missing' },
+        { ...tag('5'), status: 'ok' },
+      ],
+    });
+
+    deepEqual(statesOf(report), {
+      1: 'missing',
+      2: 'differs',
+      3: 'there',
+      4: 'failed',
+      5: 'there',
+    });
+    equal(report.totals.failures, 2);
+    equal(report.totals.failed, 1);
+    match(textReport(report), /acme\/web:2: differs\n/);
+  });
+
+  it('is what the sync says where the sync is newer than verify', async () => {
+    const report = await reportOf({
+      tags: [tag('1'), tag('2')],
+      results: [{ ...tag('1'), status: 'copied' }],
+      verdicts: [tag('1'), tag('2')].map((one) => ({ ...one, status: 'missing' })),
+      records: [
+        { command: 'sync', startedAt: '2026-11-21T03:30:00Z' },
+        { command: 'verify', startedAt: '2026-11-21T03:00:00Z' },
+      ],
+    });
+
+    deepEqual(statesOf(report), { 1: 'there', 2: 'missing' });
+    ok(report.notes.some((note) => note.startsWith('verify is older than the sync')));
+  });
+
+  it('is unknown where the sync is older than the crawl, and was of another digest', async () => {
+    const report = await reportOf({
+      tags: [tag('1'), tag('2')],
+      results: [
+        { ...tag('1'), status: 'copied', digest: digest('old') },
+        { ...tag('2'), status: 'copied' },
+      ],
+      records: [
+        { command: 'crawl', startedAt: '2026-11-21T03:30:00Z' },
+        { command: 'sync', startedAt: '2026-11-21T03:00:00Z' },
+      ],
+    });
+
+    deepEqual(statesOf(report), { 1: 'no-result', 2: 'there' });
+  });
+});
+
+describe('totals', () => {
+  it('are of tags, repositories, bytes and images, each digest once', async () => {
+    const same = { digest: digest('same') };
+    const report = await reportOf({
+      repositories: ['acme/web', 'acme/empty'],
+      tags: [{ ...tag('1'), ...same }, { ...tag('2'), ...same }, tag('1', 'acme/api')],
+      results: [
+        { ...tag('1'), ...same, status: 'copied', bytes: 100 },
+        { ...tag('2'), ...same, status: 'copied', bytes: 11 },
+        { ...tag('9'), status: 'failed', error: 'gone' },
+      ],
+      verdicts: [
+        { ...tag('1'), ...same, status: 'ok', size: 1000 },
+        { ...tag('2'), ...same, status: 'ok', size: 1000 },
+        { ...tag('1', 'acme/api'), status: 'ok', size: 5 },
+      ],
+    });
+
+    const { totals } = report;
+    deepEqual(
+      [totals.repositories, totals.tags, totals.notInTags, totals.bytesMoved],
+      [3, 4, 1, 111],
+    );
+    deepEqual([totals.images, totals.imageBytes], [2, 1005]);
+    deepEqual(
+      report.repositories.map(({ path, tags, there, wrong, size }) => [
+        path,
+        tags,
+        there,
+        wrong,
+        size,
+      ]),
+      [
+        ['acme/api', 1, 1, 0, 5],
+        ['acme/empty', 0, 0, 0, -1],
+        ['acme/web', 3, 2, 1, 2000],
+      ],
+    );
+  });
+
+  it('have a band for each age, and say how many have none', async () => {
+    const report = await reportOf({
+      tags: [
+        { ...tag('1'), updated: '2026-11-20T23:00:00Z' },
+        { ...tag('2'), updated: '2026-11-15 10:00:00.123456+00:00' },
+        { ...tag('3'), updated: 'yesterday' },
+      ],
+    });
+
+    deepEqual(
+      report.ages.bands.filter(({ count }) => count > 0),
+      [
+        { label: 'up to a day', count: 1 },
+        { label: 'up to a week', count: 1 },
+      ],
+    );
+    equal(report.ages.unknown, 1);
+  });
+});
+
+describe('notes', () => {
+  it('say which files and records are missing', async () => {
+    const { notes } = await reportOf({ tags: [tag('1')] });
+
+    deepEqual(
+      notes.map((note) => note.split(':')[0]),
+      [
+        'repositories.csv is missing',
+        'results.csv is missing',
+        'verify.csv is missing',
+        'crawl.json is missing',
+      ],
+    );
+  });
+
+  it('tell of a record that is damaged, and the report goes on', async () => {
+    await using dir = await tempDir();
+    const workdir = await writeWorkdir(dir.path, { tags: [tag('1')] });
+    await writeFile(join(workdir, 'crawl.json'), '{"command":"crawl"');
+
+    const report = await makeReport({
+      ...{ workdir, version: '0', now: NOW, hide: (text: string) => text },
+      signal: new AbortController().signal,
+    });
+
+    equal(report.totals.tags, 1);
+    match(report.notes[0] ?? '', /crawl\.json: is no record of a crawl/);
+  });
+
+  for (const [what, record, note] of [
+    [
+      'was killed',
+      { command: 'sync', state: 'running' },
+      /^the sync has not ended: it was killed, or still runs/,
+    ],
+    [
+      'is in part',
+      { command: 'crawl', state: 'partial', message: '2 repositories could not be read' },
+      /^the crawl is incomplete.*: 2 repositories/,
+    ],
+    ['was a dry run', { command: 'sync', dryRun: true }, /^the sync was a dry run/],
+    [
+      'was of a shard',
+      { command: 'sync', shard: '1/3' },
+      /^the sync was shard 1\/3: tags of others have no result here/,
+    ],
+    [
+      'counts otherwise',
+      { command: 'crawl', counts: { tags: 7 } },
+      /^crawl\.json counts 7 tags, and tags\.csv has 1/,
+    ],
+  ] as const) {
+    it(`tell of a run that ${what}`, async () => {
+      const { notes } = await reportOf({ tags: [tag('1')], results: [], records: [record] });
+
+      ok(
+        notes.some((text) => note.test(text)),
+        notes.join('\n'),
+      );
+    });
+  }
+});
+
+describe('a report', () => {
+  it('is not made of a directory that has nothing of ours', async () => {
+    await rejects(reportOf({}), { code: 'USAGE', message: /has neither repositories\.csv/ });
+  });
+
+  it('hides secrets and what turns the direction of text', async () => {
+    const text = textReport(
+      await reportOf({
+        tags: [tag('1')],
+        results: [{ ...tag('1'), status: 'failed', error: 'password hunter2 \u202egpj.exe' }],
+      }),
+    );
+
+    match(text, /acme\/web:1: password \*\*\* \ufffdgpj\.exe/);
+  });
+
+  it('as text names the first twenty of a kind and counts the rest', async () => {
+    const rows = Array.from({ length: 50 }, (_, n) => tag(`v${n}`));
+    const text = textReport(
+      await reportOf({
+        tags: [...rows, tag('left')],
+        results: rows.map((row) => ({ ...row, status: 'failed', error: 'denied' })),
+      }),
+    );
+
+    match(text, /Failed \(50\):\n {2}acme\/web:v0: denied\n/);
+    equal(text.match(/:v\d+: denied\n/g)?.length, 20);
+    match(text, / {2}and 30 more\n/);
+    match(text, /Not started, or left out \(1\):\n {2}acme\/web:left\n/);
+  });
+
+  it('says what came, went and moved since the run before', async () => {
+    const before = {
+      tags: [tag('same'), tag('gone'), { ...tag('moved'), digest: digest('old') }],
+      results: [{ ...tag('same'), status: 'failed', error: 'x' }],
+      records: [{ command: 'crawl', startedAt: '2026-11-20T03:00:00Z' }],
+    } as const;
+    const report = await reportOf(
+      { tags: [tag('same'), tag('new'), tag('moved')], records: [{ command: 'crawl' }] },
+      before,
+    );
+
+    deepEqual(report.previous?.changes, { new: 1, moved: 1, gone: 1 });
+    equal(report.previous?.totals.failed, 1);
+    equal(report.totals.tags, 3);
+    match(textReport(report), /1 tag came, 1 went, 1 moved to another digest/);
+  });
+
+  it('compares nothing where the crawl has left no tags.csv', async () => {
+    const report = await reportOf({ results: [] }, { tags: [tag('1')] });
+
+    deepEqual(report.previous?.changes, { new: 0, moved: 0, gone: 0 });
+  });
+
+  it('takes the newest earlier run of a directory of runs, never a newer one', async () => {
+    await using dir = await tempDir();
+    for (const day of ['19', '20', '21', '22']) {
+      await writeWorkdir(join(dir.path, day), {
+        tags: [tag('1')],
+        records: [{ command: 'crawl', startedAt: `2026-11-${day}T03:00:00Z` }],
+      });
+    }
+    await mkdir(join(dir.path, 'lost+found'));
+    const settings = { version: '0', now: NOW, hide: (text: string) => text };
+    const { signal } = new AbortController();
+    const previousOf = async (day: string): Promise<string | undefined> => {
+      const workdir = join(dir.path, day);
+      const report = await makeReport({ ...settings, workdir, previous: dir.path, signal });
+      return report.previous?.path;
+    };
+
+    equal(await previousOf('21'), join(dir.path, '20'));
+    equal(await previousOf('19'), undefined);
+  });
+});
