@@ -1,20 +1,11 @@
 /** The sections of the page that need no JavaScript. */
-import type { RunRecord } from '../sync/run-record.ts';
 import { html, type Html } from './html.ts';
 import { remarkOf } from './page-data.ts';
 import { STATES, STATE_WORDS, type State } from './payload.ts';
 import type { Reason } from './reason.ts';
 import type { Report } from './report.ts';
 import { WRONG_STATES } from './settle.ts';
-import { REPORTED_COMMANDS } from './workdir.ts';
-import {
-  counted,
-  durationOf,
-  formatCount,
-  formatCounted,
-  formatTime,
-  TOTAL_LINES,
-} from './words.ts';
+import { counted, formatCount, TOTAL_LINES } from './words.ts';
 
 /** Kinds of failures and rows that are listed; the tables have all. */
 const MAX_REASONS = 50;
@@ -135,7 +126,7 @@ function reasonDetails(report: Report, { text, count, examples }: Reason, isOpen
 }
 
 /** Shows what there is of a state in the table of tags; the code of the page wires it. */
-function allButton(filter: string, what: string): Html {
+export function allButton(filter: string, what: string): Html {
   return html` <button type="button" data-script data-show="${filter}" hidden>
     Show them in the table<span class="hide">: ${what}</span>
   </button>`;
@@ -201,116 +192,4 @@ function wrongTable(report: Report, found: readonly number[]): Html {
 function stateBadge(state: State): Html {
   const kind = WRONG_STATES.includes(state) ? 'bad' : state === 'there' ? 'good' : 'idle';
   return html`<span class="state ${kind}">${STATE_WORDS[state]}</span>`;
-}
-
-export function ageSection({ ages: { bands, unknown }, workdir }: Report): Html {
-  const most = Math.max(1, ...bands.map(({ count }) => count));
-  const known = bands.reduce((sum, { count }) => sum + count, 0);
-  const none = workdir.rows.count === 0 ? '' : 'The registry gave no dates.';
-  return html`<section id="ages" aria-labelledby="ages-title">
-    <h2 id="ages-title">Age of tags</h2>
-    ${
-      known === 0
-        ? html`<p>${none}</p>`
-        : html`<table class="ages">
-            <caption class="hide">
-              How many tags were last updated how long ago
-            </caption>
-            <thead class="hide">
-              <tr>
-                <th scope="col">At most</th>
-                <th scope="col">Tags</th>
-              </tr>
-            </thead>
-            <tbody>
-              ${bands.map(
-                ({ label, count }) =>
-                  html`<tr>
-                    <th scope="row">${label}</th>
-                    <td class="number">${formatCount(count)}</td>
-                    <td class="plot" aria-hidden="true">
-                      <svg viewBox="0 0 100 10" preserveAspectRatio="none">
-                        <rect width="${((count / most) * 100).toFixed(2)}" height="10" />
-                      </svg>
-                    </td>
-                  </tr>`,
-              )}
-            </tbody>
-          </table>`
-    }
-    ${known > 0 && unknown > 0 ? html`<p class="muted">${counted(unknown, 'tag')} without a date.</p>` : undefined}
-  </section>`;
-}
-
-export function changeSection({ previous }: Report): Html | undefined {
-  if (previous === undefined) return undefined;
-  const { changes, records, path } = previous;
-  const run = records.sync ?? records.crawl;
-  const lines = [
-    ['new', changes.new, 'came'],
-    ['gone', changes.gone, 'went from the source; a sync deletes nothing'],
-    ['moved', changes.moved, 'moved to another digest'],
-  ] as const;
-  return html`<section id="changes" aria-labelledby="changes-title">
-    <h2 id="changes-title">Since the previous run</h2>
-    <p>
-      Compared with
-      ${path}${run === undefined ? undefined : html`, run ${run.run} of ${formatTime(run.startedAt)}`}.
-    </p>
-    <ul class="changes">
-      ${lines.map(
-        ([filter, count, words]) =>
-          html`<li>
-            ${counted(count, 'tag')}
-            ${words}${count > 0 ? allButton(filter, `${filter} tags`) : undefined}
-          </li>`,
-      )}
-    </ul>
-  </section>`;
-}
-
-export function runSection({ workdir: { records } }: Report): Html {
-  return html`<section id="runs" aria-labelledby="runs-title">
-    <h2 id="runs-title">Runs</h2>
-    <div class="runs">
-      ${REPORTED_COMMANDS.map((command) => {
-        const record = records[command];
-        return html`<div class="run">
-          <h3>${command}</h3>
-          ${record === undefined ? html`<p class="muted">No record.</p>` : runList(record)}
-        </div>`;
-      })}
-    </div>
-  </section>`;
-}
-
-function runList(record: RunRecord): Html {
-  const { counts = {}, dryRun } = record;
-  const facts: readonly (readonly [string, string | undefined])[] = [
-    ['state', record.state],
-    ['said', record.message],
-    ['run', record.run],
-    ['version', record.version],
-    ['shard', record.shard],
-    ['source', record.source],
-    ['target', record.target],
-    ['dry run', dryRun === true ? 'yes' : undefined],
-    ['started', formatTime(record.startedAt)],
-    ['ended', record.endedAt === undefined ? undefined : formatTime(record.endedAt)],
-    ['took', durationOf(record)],
-    ...Object.entries(counts)
-      .map(([name, value]) => formatCounted(name, value))
-      .map(({ name, value }) => [name, value] as const),
-  ];
-  return html`<dl class="facts">
-    ${facts
-      .filter(([, value]) => value !== undefined)
-      .map(
-        ([name, value]) =>
-          html`<div>
-            <dt>${name}</dt>
-            <dd>${value}</dd>
-          </div>`,
-      )}
-  </dl>`;
 }

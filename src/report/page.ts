@@ -3,15 +3,8 @@ import { createHash } from 'node:crypto';
 
 import { html, trusted, type Html } from './html.ts';
 import { pageData, type PageData } from './page-data.ts';
-import {
-  ageSection,
-  changeSection,
-  failureSection,
-  noteSection,
-  runSection,
-  totalSection,
-  wrongSection,
-} from './page-sections.ts';
+import { ageSection, changeSection, runSection } from './page-history.ts';
+import { failureSection, noteSection, totalSection, wrongSection } from './page-sections.ts';
 import type { Report } from './report.ts';
 import { counted, formatTime } from './words.ts';
 

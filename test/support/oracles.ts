@@ -19,6 +19,7 @@ const PACKAGE_OF: Readonly<Record<string, string>> = {
   dockerd: 'docker.io',
   promtool: 'prometheus',
   'prometheus-pushgateway': 'prometheus-pushgateway',
+  chromium: 'chromium', // for the page of report
   // For the tests of the image and of the manifests.
   buildah: 'buildah',
   podman: 'podman',
@@ -27,7 +28,7 @@ const PACKAGE_OF: Readonly<Record<string, string>> = {
   mmdebstrap: 'mmdebstrap',
 };
 const PROGRAMS = Object.keys(PACKAGE_OF);
-const PACKAGES = [...Object.values(PACKAGE_OF), 'ca-certificates'];
+const PACKAGES = [...Object.values(PACKAGE_OF), 'ca-certificates', 'fonts-dejavu-core'];
 const LOCK_SECONDS = 120; // another apt-get may be running; it is waited for
 
 process.exitCode = main();

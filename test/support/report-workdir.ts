@@ -56,23 +56,19 @@ export async function writeWorkdir(path: string, content: WorkdirContent): Promi
     write(
       'tags.csv',
       'namespace,repo_name,name,created_on,last_updated_on,digest',
-      tags?.map((tag) => [...keyOf(tag), '', tag.updated ?? '', digestIn(tag)]),
+      tags?.map((tag) => keyOf(tag).concat('', tag.updated ?? '', digestIn(tag))),
     ),
     write(
       'results.csv',
       'namespace,repo_name,name,digest,target,status,bytes,elapsed_ms,error',
-      results?.map((row) => [
-        ...[...keyOf(row), digestIn(row), targetOf(row), row.status],
-        ...[row.bytes ?? 0, 12, row.error ?? ''],
-      ]),
+      results?.map((row) => startOf(row).concat(`${row.bytes ?? 0}`, '12', row.error ?? '')),
     ),
     write(
       'verify.csv',
       'namespace,repo_name,name,digest,target,status,found_digest,size,detail',
-      verdicts?.map((row) => [
-        ...[...keyOf(row), digestIn(row), targetOf(row), row.status],
-        ...[row.found ?? '', row.size ?? '', row.detail ?? ''],
-      ]),
+      verdicts?.map((row) =>
+        startOf(row).concat(row.found ?? '', `${row.size ?? ''}`, row.detail ?? ''),
+      ),
     ),
     ...records.map((some) =>
       writeFile(join(path, `${some.command}.json`), JSON.stringify(record(some))),
@@ -95,6 +91,14 @@ export function record(some: Partial<RunRecord>): RunRecord {
   };
 }
 
+/** A row for each tag: what `rest` says of it, by its number, and its name. */
+export function rowsOf<T extends object>(
+  tags: readonly TagLine[],
+  rest: (n: number) => T,
+): (TagLine & T)[] {
+  return tags.map((tag, n) => Object.assign({}, tag, rest(n)));
+}
+
 /** The share of one shard, as `--shard I/N` takes it. */
 export function shardOf(all: WorkdirContent, index: number, of: number): WorkdirContent {
   const own = (path: string): boolean => isInShard(path, { index, of });
@@ -105,7 +109,9 @@ export function shardOf(all: WorkdirContent, index: number, of: number): Workdir
     ...(tags && { tags: tags.filter(ownRow) }),
     ...(results && { results: results.filter(ownRow) }),
     ...(verdicts && { verdicts: verdicts.filter(ownRow) }),
-    ...(records && { records: records.map((one) => ({ ...one, shard: `${index}/${of}` })) }),
+    ...(records && {
+      records: records.map((one) => Object.assign({}, one, { shard: `${index}/${of}` })),
+    }),
   };
 }
 
@@ -126,6 +132,10 @@ function split(path: string): [string, string] {
 
 function keyOf({ path, name }: TagLine): string[] {
   return [...split(path), name];
+}
+
+function startOf(row: TagLine & { readonly status: string }): string[] {
+  return keyOf(row).concat(digestIn(row), targetOf(row), row.status);
 }
 
 function digestIn({ path, name, digest: given }: TagLine): string {

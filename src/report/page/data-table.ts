@@ -37,12 +37,15 @@ export interface Column {
 
 export interface TableSettings {
   readonly caption: string;
-  /** What rows are: `tags`. */
+  /** What rows are: `tag` and `tags`. */
   readonly noun: string;
+  readonly plural: string;
   readonly count: number;
   readonly columns: readonly Column[];
   /** What stands below a row, over all columns; empty: nothing. */
   readonly remark?: (row: number) => string;
+  /** How many rows there are when nothing is chosen. */
+  readonly total: () => number;
   /** Whether a row is wanted, by what is chosen around the table. */
   readonly isWanted: (row: number) => boolean;
   readonly sortedBy: { readonly id: string; readonly desc: boolean };
@@ -87,11 +90,12 @@ export class DataTable {
       meta: { valueOf: valueReader(settings) },
       autoResetPageIndex: false,
       initialState: {
+        columnFilters: [{ id: ALL, value: this.#filtering }],
         sorting: [{ ...settings.sortedBy }],
         pagination: { pageIndex: 0, pageSize: PAGE_SIZE },
       },
     });
-    this.#pager = new Pager(settings.noun, {
+    this.#pager = new Pager(settings, {
       goTo: (page) => this.#change(() => this.#table.setPageIndex(page)),
       setSize: (size) => {
         this.#change(() => {
@@ -119,8 +123,8 @@ export class DataTable {
   }
 
   #build(): HTMLElement {
-    const { caption, columns, noun } = this.#settings;
-    const captionId = `${noun}-caption`;
+    const { caption, columns, plural } = this.#settings;
+    const captionId = `${plural}-caption`;
     const head = element('tr', {}, ...columns.map((column) => this.#header(column)));
     const table = element(
       'table',
@@ -163,7 +167,7 @@ export class DataTable {
     const found = this.#table.getPrePaginatedRowModel().rows.length;
     this.#body.replaceChildren(...rows.flatMap(({ index }) => this.#row(index)));
     if (rows.length === 0) this.#body.append(this.#nothing());
-    this.#pager.show({ found, all: this.#settings.count, pageIndex, pageSize });
+    this.#pager.show({ found, all: this.#settings.total(), pageIndex, pageSize });
   }
 
   #row(row: number): HTMLElement[] {
@@ -187,7 +191,7 @@ export class DataTable {
 
   #nothing(): HTMLElement {
     const colspan = String(this.#settings.columns.length);
-    const text = `No ${this.#settings.noun} match.`;
+    const text = `No ${this.#settings.plural} match.`;
     return element('tr', {}, element('td', { colspan, class: 'nothing' }, text));
   }
 }

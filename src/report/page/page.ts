@@ -1,5 +1,5 @@
-/*! Tables by @tanstack/table-core, © Tanner Linsley, MIT License: https://github.com/TanStack/table */
 /** What the page of a report does: it unpacks its data, and makes tables of them. */
+/*! Tables by @tanstack/table-core, © Tanner Linsley, MIT License: https://github.com/TanStack/table */
 import { byId } from './elements.ts';
 import { readPayload } from './read-payload.ts';
 import { repositoryTable } from './repository-table.ts';

@@ -17,21 +17,27 @@ export interface PagerActions {
   readonly setSize: (pageSize: number) => void;
 }
 
+/** What rows are: `tag` and `tags`. */
+interface Nouns {
+  readonly noun: string;
+  readonly plural: string;
+}
+
 const SIZES = [25, 50, 100, 250];
 
 export class Pager {
   /** Says how many rows there are, also to screen readers, whenever that changes. */
   readonly status = element('p', { role: 'status', class: 'found' });
   readonly node: HTMLElement;
-  readonly #noun: string;
+  readonly #nouns: Nouns;
   readonly #actions: PagerActions;
   readonly #number = element('input', { type: 'number', min: '1', inputmode: 'numeric' });
   readonly #pages = element('span', { class: 'pages' });
   readonly #buttons: readonly { readonly node: HTMLElement; readonly page: () => number }[];
   #place: Place = { found: 0, all: 0, pageIndex: 0, pageSize: 1 };
 
-  constructor(noun: string, actions: PagerActions) {
-    this.#noun = noun;
+  constructor(nouns: Nouns, actions: PagerActions) {
+    this.#nouns = nouns;
     this.#actions = actions;
     this.#buttons = [
       this.#button('First', () => 0),
@@ -45,7 +51,7 @@ export class Pager {
     const parts = [first, previous, page, this.#pages, next, last, this.#sizes()];
     this.node = element(
       'nav',
-      { class: 'pager', 'aria-label': `Pages of ${noun}` },
+      { class: 'pager', 'aria-label': `Pages of ${nouns.plural}` },
       ...parts.filter((part) => part !== undefined),
     );
   }
@@ -57,7 +63,7 @@ export class Pager {
     const last = Math.min(first + pageSize - 1, found);
     const of = found === all ? formatCount(all) : `${formatCount(found)} of ${formatCount(all)}`;
     const shown = found > pageSize ? `, showing ${formatCount(first)} to ${formatCount(last)}` : '';
-    const text = `${of} ${this.#noun}${shown}`;
+    const text = `${of} ${all === 1 ? this.#nouns.noun : this.#nouns.plural}${shown}`;
     if (this.status.textContent !== text) this.status.textContent = text;
     this.#number.value = String(pageIndex + 1);
     this.#number.max = String(this.#lastPage + 1);

@@ -12,8 +12,10 @@ export function repositoryTable(payload: Payload, showTags: (path: number) => vo
   let words: readonly string[] = [];
   const table = new DataTable({
     caption: 'Repositories. The headers sort; the name shows the tags.',
-    noun: 'repositories',
+    noun: 'repository',
+    plural: 'repositories',
     count: repositories.count,
+    total: () => repositories.count,
     columns: columnsOf(payload, showTags),
     isWanted: (row) => words.every((word) => names[row]?.includes(word)),
     sortedBy: { id: 'path', desc: false },

@@ -20,6 +20,9 @@ export class TagTable {
   readonly #choice;
   readonly #search;
   readonly #ofRepository = element('p', { class: 'chosen', hidden: '' });
+  /** What is only there to be told, and counts as no tag. */
+  readonly #isGone: Filter;
+  readonly #goneCount: number;
   #words: readonly string[] = [];
   #filter: Filter | undefined;
   /** Of `paths`. */
@@ -30,10 +33,14 @@ export class TagTable {
   constructor(payload: Payload) {
     this.#payload = payload;
     this.#filters = filtersOf(payload);
+    this.#isGone = this.#filters.get('gone') ?? (() => false);
+    this.#goneCount = payload.rows.state.filter((_, row) => this.#isGone(row)).length;
     this.#table = new DataTable({
       caption: 'Tags. The headers sort.',
-      noun: 'tags',
+      noun: 'tag',
+      plural: 'tags',
       count: payload.rows.count,
+      total: () => (this.#isOfGone ? this.#goneCount : payload.rows.count - this.#goneCount),
       columns: columnsOf(payload),
       remark: (row) => payload.texts[payload.rows.text[row] ?? 0] ?? '',
       isWanted: (row) => this.#isWanted(row),
@@ -89,6 +96,10 @@ export class TagTable {
     byId('tags-title').focus({ preventScroll: true });
   }
 
+  get #isOfGone(): boolean {
+    return this.#filter === this.#isGone;
+  }
+
   #isPresent(value: string): boolean {
     const filter = this.#filters.get(value);
     if (filter === undefined) return false;
@@ -98,6 +109,7 @@ export class TagTable {
 
   #isWanted(row: number): boolean {
     if (this.#path !== undefined && this.#payload.rows.path[row] !== this.#path) return false;
+    if (this.#isGone(row) !== this.#isOfGone) return false;
     if (this.#filter !== undefined && !this.#filter(row)) return false;
     if (this.#words.length === 0) return true;
     this.#texts ??= searchTexts(this.#payload);
@@ -145,12 +157,11 @@ function filtersOf({ rows }: Payload): ReadonlyMap<string, Filter> {
   };
   const copied = OUTCOMES.indexOf('copied');
   return new Map([
-    ...STATES.map((state): [string, Filter] => [state, byState(state)]),
+    ...STATES.map((state): [string, Filter] => [state, byState(state)]), // also `gone`
     ['not-there', (row) => rows.state[row] !== there && rows.state[row] !== gone],
     ['copied', (row) => rows.outcome[row] === copied],
     ['new', byChange('new')],
     ['moved', byChange('moved')],
-    ['gone', byChange('gone')],
   ]);
 }
 

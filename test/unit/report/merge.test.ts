@@ -8,7 +8,12 @@ import { createMapping } from '../../../src/sync/mapping.ts';
 import { openRows } from '../../../src/sync/rows.ts';
 import { readRecord } from '../../../src/sync/run-record.ts';
 import { collect } from '../../support/collect.ts';
-import { shardOf, writeWorkdir, type WorkdirContent } from '../../support/report-workdir.ts';
+import {
+  rowsOf,
+  shardOf,
+  writeWorkdir,
+  type WorkdirContent,
+} from '../../support/report-workdir.ts';
 import { tempDir } from '../../support/temp-dir.ts';
 
 const { signal } = new AbortController();
@@ -20,13 +25,12 @@ const TAGS = PATHS.flatMap((path) => ['v1.10', 'v1.9', 'latest'].map((name) => (
 const WHOLE: WorkdirContent = {
   repositories: PATHS,
   tags: TAGS,
-  results: TAGS.toReversed().map((tag, n) => ({
-    ...tag,
+  results: rowsOf(TAGS.toReversed(), (n) => ({
     status: n % 10 === 0 ? 'failed' : 'copied',
     bytes: n,
     error: n % 10 === 0 ? 'denied, "really"' : '',
   })),
-  verdicts: TAGS.map((tag) => ({ ...tag, status: 'ok', size: 10 })),
+  verdicts: rowsOf(TAGS, () => ({ status: 'ok', size: 10 })),
   records: [
     { command: 'crawl', source: 's.test', counts: { tags: 1, repositories: 2 } },
     { command: 'sync', source: 's.test', target: 't.test', counts: { copied: 3 } },
@@ -96,8 +100,10 @@ describe('shards joined', () => {
     await using rows = await openRows({ path: join(workdir, 'tags.csv'), map });
     equal((await collect(rows.rows())).length, TAGS.length);
   });
+});
 
-  it('have one record: sums, the first start, the last end', async () => {
+describe('the record of joined shards', () => {
+  it('has sums, the first start, the last end', async () => {
     await using dir = await tempDir();
     const workdir = join(dir.path, 'joined');
     const parts = await Promise.all(
@@ -106,7 +112,10 @@ describe('shards joined', () => {
           tags: [],
           records: [
             {
-              ...{ command: 'crawl', run: `run-${index}`, shard: `${index}/2`, source: 's.test' },
+              command: 'crawl',
+              run: `run-${index}`,
+              shard: `${index}/2`,
+              source: 's.test',
               startedAt: `2026-11-21T03:0${5 - index}:00Z`,
               endedAt: `2026-11-21T03:1${5 - index}:00Z`,
               counts: { tags: 10 + index },
@@ -132,7 +141,7 @@ describe('shards joined', () => {
     equal(await readRecord(workdir, 'sync'), undefined);
   });
 
-  it('may be results alone, as files', async () => {
+  it('is not made where there are results alone, as files', async () => {
     await using dir = await tempDir();
     const parts = await shards(dir.path, 2);
     const files = await Promise.all(
@@ -206,8 +215,10 @@ describe('shards with gaps', () => {
       equal((await readRecord(workdir, change.command))?.state, 'partial');
     });
   }
+});
 
-  it('are no gaps where images failed: the sync has told it', async () => {
+describe('a shard that is not whole', () => {
+  it('is whole where images failed: the sync has told it', async () => {
     await using dir = await tempDir();
     const parts = await shards(dir.path, 2);
     await writeWorkdir(parts[1] ?? '', {
@@ -231,7 +242,7 @@ describe('shards with gaps', () => {
     match(record?.message ?? '', /shard 1\/2: 2 failed/);
   });
 
-  it('are told where a shard lacks a file or a record that others have', async () => {
+  it('is told where it lacks a file or a record that others have', async () => {
     await using dir = await tempDir();
     const [first = '', second = ''] = await shards(dir.path, 2);
     const lone = await writeWorkdir(join(dir.path, 'lone'), {});
@@ -275,7 +286,7 @@ describe('shards that do not belong together', () => {
 
   it('are refused where both have a result', () =>
     refused(
-      [0, 1].map(() => ({ results: tags.map((tag) => ({ ...tag, status: 'copied' })) })),
+      [0, 1].map(() => ({ results: rowsOf(tags, () => ({ status: 'copied' })) })),
       /both have acme\/web in their results\.csv/,
     ));
 
@@ -297,7 +308,8 @@ describe('shards that do not belong together', () => {
   it('are refused where they are of different sources', () =>
     refused(
       ['a.test', 'b.test'].map((source, at) => ({
-        ...{ tags: [], records: [{ command: 'crawl' as const, shard: `${at}/2`, source }] },
+        tags: [],
+        records: [{ command: 'crawl' as const, shard: `${at}/2`, source }],
       })),
       /has source a\.test, and of .*part-1 b\.test: these are no shards of one run/,
     ));
@@ -328,7 +340,9 @@ describe('the directory of an earlier join', () => {
   it('keeps nothing that would be taken for a part of the new one', async () => {
     await using dir = await tempDir();
     const workdir = await writeWorkdir(join(dir.path, 'joined'), {
-      ...{ repositories: ['old/one'], tags: [], verdicts: [] },
+      repositories: ['old/one'],
+      tags: [],
+      verdicts: [],
       records: [{ command: 'crawl' }],
     });
     const part = await writeWorkdir(join(dir.path, 'part'), {

@@ -6,7 +6,7 @@ import { describe, it } from 'node:test';
 import { STATES } from '../../../src/report/payload.ts';
 import { makeReport, type Report } from '../../../src/report/report.ts';
 import { textReport } from '../../../src/report/text-report.ts';
-import { digest, writeWorkdir, type WorkdirContent } from '../../support/report-workdir.ts';
+import { digest, rowsOf, writeWorkdir, type WorkdirContent } from '../../support/report-workdir.ts';
 import { tempDir } from '../../support/temp-dir.ts';
 
 const NOW = Date.parse('2026-11-21T04:00:00Z');
@@ -51,7 +51,10 @@ describe('the state of a tag', () => {
   });
 
   it('is what verify says where it has looked; the failure that explains it stays', async () => {
-    const all = ['1', '2', '3', '4'].map((name) => ({ ...tag(name), status: 'copied' }));
+    const all = rowsOf(
+      ['1', '2', '3', '4'].map((name) => tag(name)),
+      () => ({ status: 'copied' }),
+    );
     const report = await reportOf({
       tags: all,
       results: [
@@ -78,12 +81,14 @@ describe('the state of a tag', () => {
     equal(report.totals.failed, 1);
     match(textReport(report), /acme\/web:2: differs\n/);
   });
+});
 
+describe('the state of a tag after several runs', () => {
   it('is what the sync says where the sync is newer than verify', async () => {
     const report = await reportOf({
       tags: [tag('1'), tag('2')],
       results: [{ ...tag('1'), status: 'copied' }],
-      verdicts: [tag('1'), tag('2')].map((one) => ({ ...one, status: 'missing' })),
+      verdicts: rowsOf([tag('1'), tag('2')], () => ({ status: 'missing' })),
       records: [
         { command: 'sync', startedAt: '2026-11-21T03:30:00Z' },
         { command: 'verify', startedAt: '2026-11-21T03:00:00Z' },
@@ -192,7 +197,10 @@ describe('notes', () => {
     await writeFile(join(workdir, 'crawl.json'), '{"command":"crawl"');
 
     const report = await makeReport({
-      ...{ workdir, version: '0', now: NOW, hide: (text: string) => text },
+      workdir,
+      version: '0',
+      now: NOW,
+      hide: (text: string) => text,
       signal: new AbortController().signal,
     });
 
@@ -255,7 +263,7 @@ describe('a report', () => {
     const text = textReport(
       await reportOf({
         tags: [...rows, tag('left')],
-        results: rows.map((row) => ({ ...row, status: 'failed', error: 'denied' })),
+        results: rowsOf(rows, () => ({ status: 'failed', error: 'denied' })),
       }),
     );
 
@@ -264,7 +272,9 @@ describe('a report', () => {
     match(text, / {2}and 30 more\n/);
     match(text, /Not started, or left out \(1\):\n {2}acme\/web:left\n/);
   });
+});
 
+describe('a report of two runs', () => {
   it('says what came, went and moved since the run before', async () => {
     const before = {
       tags: [tag('same'), tag('gone'), { ...tag('moved'), digest: digest('old') }],

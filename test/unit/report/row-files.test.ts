@@ -18,13 +18,66 @@ async function read(name: CsvName, text: string): Promise<{ rows: FileRow[]; rem
   const remarks: string[] = [];
   try {
     return {
-      rows: await collect(readRows(file, { name, path }, (text) => remarks.push(text))),
+      rows: await collect(readRows(file, { name, path }, (remark) => remarks.push(remark))),
       remarks,
     };
   } finally {
     await file.close();
   }
 }
+
+/** What it shows, the file, its text, what is said of it. */
+const REFUSED: readonly (readonly [string, CsvName, string, RegExp])[] = [
+  [
+    'a status that is none',
+    'results.csv',
+    `${RESULT_HEADER}acme,web,1,,t,done,0,0,\n`,
+    /results\.csv: line 2: "done" is no status: copied, unchanged, would-copy, failed are$/,
+  ],
+  [
+    'a count that is none',
+    'results.csv',
+    `${RESULT_HEADER}acme,web,1,,t,copied,-1,0,\n`,
+    /results\.csv: line 2: "-1" is no whole number$/,
+  ],
+  [
+    'a repository that is none',
+    'tags.csv',
+    'namespace,repo_name,name,digest\nAcme,web,1,\n',
+    /tags\.csv: line 2: "Acme\/web" is no name of a repository$/,
+  ],
+  [
+    'a digest that is none',
+    'tags.csv',
+    'namespace,repo_name,name,digest\nacme,web,1,md5:1\n',
+    /tags\.csv: line 2: "md5:1" is no digest/,
+  ],
+  [
+    'a verdict that is none',
+    'verify.csv',
+    'namespace,repo_name,name,digest,status\nacme,web,1,,fine\n',
+    /verify\.csv: line 2: "fine" is no status: ok, missing/,
+  ],
+  [
+    'a missing column',
+    'verify.csv',
+    'namespace,repo_name,name,digest\n',
+    /verify\.csv: line 1: no column status in the header/,
+  ],
+  [
+    'another file',
+    'repositories.csv',
+    'a,b\n1,2\n',
+    /repositories\.csv: line 1: no column namespace in the header "a,b"$/,
+  ],
+  ['nothing at all', 'tags.csv', '', /tags\.csv: is empty, not even a header$/],
+  [
+    'a mistake that is not in the last row',
+    'results.csv',
+    `${RESULT_HEADER}acme,web\nacme,web,1,,t,copied,0,0,`,
+    /results\.csv: line 2: "acme,web" has 2 fields instead of 9$/,
+  ],
+];
 
 describe('rows of the CSV files', () => {
   it('have all columns, in our order, whatever their order in the file', async () => {
@@ -38,57 +91,7 @@ describe('rows of the CSV files', () => {
     ]);
   });
 
-  for (const [what, name, text, message] of [
-    [
-      'a status that is none',
-      'results.csv',
-      `${RESULT_HEADER}acme,web,1,,t,done,0,0,\n`,
-      /results\.csv: line 2: "done" is no status: copied, unchanged, would-copy, failed are$/,
-    ],
-    [
-      'a count that is none',
-      'results.csv',
-      `${RESULT_HEADER}acme,web,1,,t,copied,-1,0,\n`,
-      /results\.csv: line 2: "-1" is no whole number$/,
-    ],
-    [
-      'a repository that is none',
-      'tags.csv',
-      'namespace,repo_name,name,digest\nAcme,web,1,\n',
-      /tags\.csv: line 2: "Acme\/web" is no name of a repository$/,
-    ],
-    [
-      'a digest that is none',
-      'tags.csv',
-      'namespace,repo_name,name,digest\nacme,web,1,md5:1\n',
-      /tags\.csv: line 2: "md5:1" is no digest/,
-    ],
-    [
-      'a verdict that is none',
-      'verify.csv',
-      'namespace,repo_name,name,digest,status\nacme,web,1,,fine\n',
-      /verify\.csv: line 2: "fine" is no status: ok, missing/,
-    ],
-    [
-      'a missing column',
-      'verify.csv',
-      'namespace,repo_name,name,digest\n',
-      /verify\.csv: line 1: no column status in the header/,
-    ],
-    [
-      'another file',
-      'repositories.csv',
-      'a,b\n1,2\n',
-      /repositories\.csv: line 1: no column namespace in the header "a,b"$/,
-    ],
-    ['nothing at all', 'tags.csv', '', /tags\.csv: is empty, not even a header$/],
-    [
-      'a mistake that is not in the last row',
-      'results.csv',
-      `${RESULT_HEADER}acme,web\nacme,web,1,,t,copied,0,0,`,
-      /results\.csv: line 2: "acme,web" has 2 fields instead of 9$/,
-    ],
-  ] as const) {
+  for (const [what, name, text, message] of REFUSED) {
     it(`are refused with file, line and value: ${what}`, async () => {
       await rejects(read(name, text), { code: 'USAGE', message });
     });
