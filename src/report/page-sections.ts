@@ -5,7 +5,7 @@ import { STATES, STATE_WORDS, type State } from './payload.ts';
 import type { Reason } from './reason.ts';
 import type { Report } from './report.ts';
 import { WRONG_STATES } from './settle.ts';
-import { counted, formatCount, TOTAL_LINES } from './words.ts';
+import { counted, formatCount, inOneSentence, TOTAL_LINES } from './words.ts';
 
 /** Kinds of failures and rows that are listed; the tables have all. */
 const MAX_REASONS = 50;
@@ -18,7 +18,7 @@ export function totalSection(report: Report): Html {
   );
   return html`<section id="totals" aria-labelledby="totals-title">
     <h2 id="totals-title">Totals</h2>
-    <p class="verdict">${verdict(report)}</p>
+    <p class="verdict">${inOneSentence(totals)}</p>
     ${shareBar(report)}
     <dl class="totals">
       ${lines.map(({ name, value, isWrong }) => {
@@ -35,24 +35,6 @@ export function totalSection(report: Report): Html {
       })}
     </dl>
   </section>`;
-}
-
-function verdict({ totals }: Report): string {
-  if (totals.tags === 0) return 'There are no tags.';
-  const rest = (
-    [
-      [totals.failed, 'failed'],
-      [totals.missing, 'missing'],
-      [totals.differs, 'different'],
-      [totals.damaged, 'damaged'],
-      [totals.wouldCopy, 'would be copied'],
-      [totals.noResult, 'without a result'],
-    ] as const
-  )
-    .filter(([count]) => count > 0)
-    .map(([count, words]) => `${formatCount(count)} ${words}`);
-  if (rest.length === 0) return `All ${counted(totals.tags, 'tag')} are at the target.`;
-  return `${formatCount(totals.there)} of ${counted(totals.tags, 'tag')} are at the target; ${rest.join(', ')}.`;
 }
 
 /** Each part with what is not zero is seen. */

@@ -45,6 +45,25 @@ export function formatCounted(name: string, value: number): { name: string; valu
   return { name: words, value: formatCount(value) };
 }
 
+/** What it all comes to. */
+export function inOneSentence(totals: ReportTotals): string {
+  if (totals.tags === 0) return 'There are no tags.';
+  const rest = (
+    [
+      [totals.failed, 'failed'],
+      [totals.missing, 'missing'],
+      [totals.differs, 'different'],
+      [totals.damaged, 'damaged'],
+      [totals.wouldCopy, 'would be copied'],
+      [totals.noResult, 'without a result'],
+    ] as const
+  )
+    .filter(([count]) => count > 0)
+    .map(([count, words]) => `${formatCount(count)} ${words}`);
+  if (rest.length === 0) return `All ${counted(totals.tags, 'tag')} are at the target.`;
+  return `${formatCount(totals.there)} of ${counted(totals.tags, 'tag')} are at the target; ${rest.join(', ')}.`;
+}
+
 export interface TotalLine {
   readonly name: string;
   readonly value: (totals: ReportTotals) => string;

@@ -1,5 +1,6 @@
 /** The options of `report`. */
 import type { OptionSpec } from '../command.ts';
+import { OBSERVE_OPTIONS } from '../options/observe.ts';
 import { RUN_OPTIONS } from '../options/run.ts';
 
 const { 'log-format': logFormat, quiet, debug } = RUN_OPTIONS;
@@ -22,6 +23,7 @@ export const REPORT_OPTIONS = {
     describe:
       'the workdir of a shard, or its results.csv: all that are given are joined into --workdir (repeatable)',
   },
+  'termination-log': OBSERVE_OPTIONS['termination-log'],
   'log-format': logFormat,
   quiet,
   debug,

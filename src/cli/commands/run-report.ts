@@ -8,6 +8,7 @@ import { mergeWorkdirs } from '../../report/merge.ts';
 import { reportPage, type PageAssets } from '../../report/page.ts';
 import { makeReport, type Report } from '../../report/report.ts';
 import { textReport } from '../../report/text-report.ts';
+import { inOneSentence } from '../../report/words.ts';
 import type { RunIo, Values } from '../command.ts';
 import { EXIT } from '../exit-code.ts';
 import { Screen } from '../screen.ts';
@@ -33,6 +34,8 @@ export async function runReport(values: Values<typeof REPORT_OPTIONS>, io: RunIo
     io.stdout.write(`NOT WHOLE: what was merged has gaps.\n${lines}\n`);
   }
   io.stdout.write(textReport(report));
+  const gapsToo = gaps.length === 0 ? '' : ` NOT WHOLE: ${gaps.join('; ')}`;
+  io.conclude(inOneSentence(report.totals) + gapsToo);
   if (out !== undefined) await writePage(report, out, log);
   return gaps.length > 0 ? EXIT.partial : EXIT.ok;
 }
