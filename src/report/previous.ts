@@ -3,7 +3,7 @@ import { readdir, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { isError } from '../base/errors.ts';
-import { isAbsent, reading } from '../files/file-failure.ts';
+import { hasCode, isAbsent, reading } from '../files/file-failure.ts';
 import { readRecord } from '../sync/run-record.ts';
 import { CHANGES } from './payload.ts';
 import type { ReportRows } from './report-rows.ts';
@@ -11,6 +11,13 @@ import { checkDirectory, type Workdir } from './workdir.ts';
 
 /** Digests of so many moved tags are kept; the rest is counted. */
 const MAX_MOVED_DIGESTS = 200_000;
+
+/** The directory of the previous run. */
+export interface Found {
+  readonly path: string;
+  /** It was named itself, and not looked for. */
+  readonly isGiven: boolean;
+}
 
 export interface ChangeCounts {
   readonly new: number;
@@ -24,15 +31,12 @@ export interface ChangeCounts {
  *
  * @throws {RegistrySyncError} `USAGE` when there is no such directory.
  */
-export async function findPrevious(
-  directory: string,
-  workdir: string,
-): Promise<string | undefined> {
+export async function findPrevious(directory: string, workdir: string): Promise<Found | undefined> {
   await checkDirectory(directory);
   const own = await realpath(workdir);
   const ownTime = await crawledAt(workdir);
   if ((await realpath(directory)) !== own && (await crawledAt(directory)) !== undefined) {
-    return directory;
+    return { path: directory, isGiven: true };
   }
   let newest: { readonly path: string; readonly time: number } | undefined;
   const entries = await reading(directory, () => readdir(directory, { withFileTypes: true }));
@@ -44,13 +48,13 @@ export async function findPrevious(
     if ((await realpath(path)) === own) continue;
     if (newest === undefined || time >= newest.time) newest = { path, time };
   }
-  return newest?.path;
+  return newest && { path: newest.path, isGiven: false };
 }
 
 /** When the tags.csv of a directory was made; `undefined`: it has none. Milliseconds. */
 async function crawledAt(directory: string): Promise<number | undefined> {
   const made = await stat(join(directory, 'tags.csv')).catch((error: unknown) => {
-    if (isAbsent(error)) return undefined;
+    if (isAbsent(error) || hasCode(error, 'EACCES')) return undefined; // as lost+found of a volume
     throw error;
   });
   if (made === undefined) return undefined;

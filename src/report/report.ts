@@ -1,10 +1,12 @@
 /** The report of a workdir: everything that its text and its page show. */
+import { isError } from '../base/errors.ts';
+import { onOneLine } from '../base/shown.ts';
 import { agesOf, type Ages } from './ages.ts';
 import { notesOf } from './notes.ts';
 import { findPrevious, markChanges, type ChangeCounts } from './previous.ts';
 import { ReportStrings } from './report-rows.ts';
 import { settle, type ReportTotals, type Settled } from './settle.ts';
-import { readWorkdir, type Records, type Workdir } from './workdir.ts';
+import { readWorkdir, type ReadSettings, type Records, type Workdir } from './workdir.ts';
 
 export interface Previous {
   readonly path: string;
@@ -45,17 +47,32 @@ export async function makeReport(settings: ReportSettings): Promise<Report> {
   const settled = settle(workdir);
   const { rows } = workdir;
   const ages = agesOf(rows.columns.updated, rows.count, now);
-  const previousPath =
-    settings.previous === undefined
-      ? undefined
-      : await findPrevious(settings.previous, settings.workdir);
-  const before = previousPath === undefined ? undefined : await readWorkdir(previousPath, reading);
+  const remarks: string[] = [];
+  const before = await readPrevious(settings, reading, (text) => remarks.push(text));
   const previous: Previous | undefined = before && {
     path: before.path,
     totals: settle(before).totals,
     records: before.records,
     changes: markChanges(workdir, before), // last: it adds rows, which are none of the totals
   };
-  const notes = notesOf(workdir, settled.totals, { asked: settings.previous, found: before });
+  const asked = remarks.length === 0 ? settings.previous : undefined;
+  const notes = [...remarks, ...notesOf(workdir, settled.totals, { asked, found: before })];
   return { ...settled, workdir, version: settings.version, madeAt: now, ages, previous, notes };
+}
+
+/** A damaged run of earlier days is no reason for today's report to fail, unless it was asked for. */
+async function readPrevious(
+  { previous, workdir }: ReportSettings,
+  reading: ReadSettings,
+  remark: (text: string) => void,
+): Promise<Workdir | undefined> {
+  const found = previous === undefined ? undefined : await findPrevious(previous, workdir);
+  if (found === undefined) return undefined;
+  try {
+    return await readWorkdir(found.path, reading);
+  } catch (error) {
+    if (found.isGiven || !isError(error, 'USAGE')) throw error;
+    remark(`the earlier run can't be compared: ${onOneLine(error.message)}`);
+    return undefined;
+  }
 }

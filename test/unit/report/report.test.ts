@@ -298,6 +298,21 @@ describe('a report of two runs', () => {
     deepEqual(report.previous?.changes, { new: 0, moved: 0, gone: 0 });
   });
 
+  it('is made all the same where the earlier run that was found is damaged', async () => {
+    await using dir = await tempDir();
+    const records = [{ command: 'crawl', startedAt: '2026-11-20T03:00:00Z' }] as const;
+    const before = await writeWorkdir(join(dir.path, 'before'), { tags: [tag('1')], records });
+    await writeFile(join(before, 'tags.csv'), 'nonsense');
+    const workdir = await writeWorkdir(join(dir.path, 'now'), { tags: [tag('1')] });
+    const settings = { workdir, version: '0', now: NOW, hide: (text: string) => text };
+    const { signal } = new AbortController();
+
+    const report = await makeReport({ ...settings, previous: dir.path, signal });
+
+    match(report.notes[0] ?? '', /^the earlier run can't be compared: .*before\/tags\.csv: line 1/);
+    await rejects(makeReport({ ...settings, previous: before, signal }), { code: 'USAGE' });
+  });
+
   it('takes the newest earlier run of a directory of runs, never a newer one', async () => {
     await using dir = await tempDir();
     for (const day of ['19', '20', '21', '22']) {
