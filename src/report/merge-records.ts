@@ -2,7 +2,7 @@
 import { RegistrySyncError } from '../base/errors.ts';
 import { parseShard, type Shard } from '../sync/shard.ts';
 import type { RunRecord } from '../sync/run-record.ts';
-import { REPORTED_COMMANDS, type Records, type ReportedCommand } from './workdir.ts';
+import { REPORTED_COMMANDS, type Records, type ReportedCommand } from './records.ts';
 
 export interface PartRecords {
   /** As it was given. */

@@ -9,11 +9,11 @@ import { dirname, join, resolve } from 'node:path';
 import { RegistrySyncError } from '../base/errors.ts';
 import { reading, writing } from '../files/file-failure.ts';
 import { CsvFile } from '../sync/csv.ts';
-import { readRecord, recordPath, writeRecord, type RunRecord } from '../sync/run-record.ts';
+import { recordPath, writeRecord, type RunRecord } from '../sync/run-record.ts';
 import { checkAgreement, mergeRecord, missingShards, type PartRecords } from './merge-records.ts';
 import { MergedRows } from './merge-rows.ts';
 import { CSV_FILES, openCsv, readRows, type CsvName } from './row-files.ts';
-import { REPORTED_COMMANDS, type ReportedCommand } from './workdir.ts';
+import { readPlainRecord, REPORTED_COMMANDS, type ReportedCommand } from './records.ts';
 
 /** What one shard left. */
 interface Part extends PartRecords {
@@ -92,7 +92,7 @@ async function readPart(name: string): Promise<Part> {
   }
   const records: Partial<Record<ReportedCommand, RunRecord>> = {};
   for (const command of REPORTED_COMMANDS) {
-    const record = await readRecord(name, command);
+    const record = await readPlainRecord(name, command, (text) => text);
     if (record !== undefined) records[command] = record;
   }
   return { name, records, pathOf: (file) => join(name, file) };

@@ -2,7 +2,8 @@
 import type { RunRecord } from '../sync/run-record.ts';
 import type { CsvName } from './row-files.ts';
 import { isSyncOlder, isVerifyOlder, type ReportTotals } from './settle.ts';
-import { REPORTED_COMMANDS, type ReportedCommand, type Workdir } from './workdir.ts';
+import { REPORTED_COMMANDS, type ReportedCommand } from './records.ts';
+import { type Workdir } from './workdir.ts';
 
 /** Which earlier run was asked for, and what was found. */
 export interface PreviousAsked {

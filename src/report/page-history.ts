@@ -3,7 +3,7 @@ import type { RunRecord } from '../sync/run-record.ts';
 import { html, type Html } from './html.ts';
 import { allButton } from './page-sections.ts';
 import type { Report } from './report.ts';
-import { REPORTED_COMMANDS } from './workdir.ts';
+import { REPORTED_COMMANDS } from './records.ts';
 import { counted, durationOf, formatCount, formatCounted, formatTime } from './words.ts';
 
 export function ageSection({ ages: { bands, unknown }, workdir }: Report): Html {
@@ -97,6 +97,7 @@ function runList(record: RunRecord): Html {
     ['shard', record.shard],
     ['source', record.source],
     ['target', record.target],
+    ['deep', record.deep],
     ['dry run', dryRun === true ? 'yes' : undefined],
     ['started', formatTime(record.startedAt)],
     ['ended', record.endedAt === undefined ? undefined : formatTime(record.endedAt)],

@@ -6,7 +6,8 @@ import { notesOf } from './notes.ts';
 import { findPrevious, markChanges, type ChangeCounts } from './previous.ts';
 import { ReportStrings } from './report-rows.ts';
 import { settle, type ReportTotals, type Settled } from './settle.ts';
-import { readWorkdir, type ReadSettings, type Records, type Workdir } from './workdir.ts';
+import { type Records } from './records.ts';
+import { readWorkdir, type ReadSettings, type Workdir } from './workdir.ts';
 
 export interface Previous {
   readonly path: string;

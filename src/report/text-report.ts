@@ -3,7 +3,7 @@ import { formatBytes } from '../sync/report.ts';
 import { STATES, STATE_WORDS, type State } from './payload.ts';
 import type { Report } from './report.ts';
 import { hasFailed } from './settle.ts';
-import { REPORTED_COMMANDS, type ReportedCommand } from './workdir.ts';
+import { REPORTED_COMMANDS, type ReportedCommand } from './records.ts';
 import { counted, durationOf, formatCount, formatTime } from './words.ts';
 
 /** Of rows that are named: the rest is counted. */

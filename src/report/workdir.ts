@@ -5,14 +5,17 @@ import { join } from 'node:path';
 import { isError, RegistrySyncError, throwIfAborted } from '../base/errors.ts';
 import { onOneLine } from '../base/shown.ts';
 import { reading } from '../files/file-failure.ts';
-import { readRecord, type RecordedCommand, type RunRecord } from '../sync/run-record.ts';
+import type { RunRecord } from '../sync/run-record.ts';
 import { CHECKS, OUTCOMES } from './payload.ts';
+import {
+  plain,
+  readPlainRecord,
+  REPORTED_COMMANDS,
+  type Records,
+  type ReportedCommand,
+} from './records.ts';
 import { ReportRows, type ReportStrings } from './report-rows.ts';
 import { CSV_FILES, openCsv, readRows, type CsvName, type FileRow } from './row-files.ts';
-
-export const REPORTED_COMMANDS = ['crawl', 'sync', 'verify'] as const satisfies RecordedCommand[];
-export type ReportedCommand = (typeof REPORTED_COMMANDS)[number];
-export type Records = { readonly [C in ReportedCommand]?: RunRecord };
 
 export interface Workdir {
   readonly path: string;
@@ -55,7 +58,7 @@ export async function readWorkdir(path: string, settings: ReadSettings): Promise
   for (const name of Object.keys(CSV_FILES) as CsvName[]) {
     if (await readFileInto(read, { name, path: join(path, name) })) files.add(name);
   }
-  const records = await readRecords(path, read.remark);
+  const records = await readRecords(path, read);
   if (files.size === 0 && Object.keys(records).length === 0 && remarks.length === 0) {
     const message = `${path}: has neither ${Object.keys(CSV_FILES).join(', ')} nor a record of a run: give the --workdir of crawl and sync`;
     throw new RegistrySyncError('USAGE', message);
@@ -170,16 +173,11 @@ function enterTarget(rows: ReportRows, row: number, target: string): void {
   rows.columns.target[row] = short === '' ? 0 : rows.texts.add(plain(short));
 }
 
-/** Marks that turn the direction of text would show one name as another. */
-function plain(text: string): string {
-  return onOneLine(text).replaceAll(/[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, '\ufffd');
-}
-
-async function readRecords(path: string, remark: (text: string) => void): Promise<Records> {
+async function readRecords(path: string, { hide, remark }: Reading): Promise<Records> {
   const records: Partial<Record<ReportedCommand, RunRecord>> = {};
   for (const command of REPORTED_COMMANDS) {
     try {
-      const record = await readRecord(path, command);
+      const record = await readPlainRecord(path, command, hide);
       if (record !== undefined) records[command] = record;
     } catch (error) {
       if (!(error instanceof RegistrySyncError)) throw error;

@@ -208,6 +208,22 @@ describe('notes', () => {
     match(report.notes[0] ?? '', /crawl\.json: is no record of a crawl/);
   });
 
+  it('take of a record that was edited what is as it should be', async () => {
+    const edited = {
+      command: 'crawl',
+      message: { no: 1 },
+      run: 5,
+      counts: { tags: 'x', failed: 2 },
+    };
+    const report = await reportOf({ tags: [tag('1')], records: [edited as never] });
+
+    const { run, counts, message } = report.workdir.records.crawl ?? {};
+    deepEqual([run, counts, message], ['unknown', { failed: 2 }, undefined]);
+    match(textReport(report), /crawl {3}complete/);
+  });
+});
+
+describe('notes of runs', () => {
   for (const [what, record, note] of [
     [
       'was killed',
