@@ -2,23 +2,11 @@
 import type { Secrets } from '../base/redact.ts';
 import type { PullLimit } from '../http/traffic.ts';
 import { formatReference } from '../image/reference.ts';
+import { VERIFY_COLUMNS } from '../sync/columns.ts';
 import { GrowingCsv } from '../sync/growing-csv.ts';
 import { describePulls, inCell } from '../sync/report.ts';
 import { versionOf } from '../sync/tag-row.ts';
 import { STATUSES, type Status, type Verdict } from './verify.ts';
-
-/** The first four are those of tags.csv: `sync` takes the file as it is. */
-export const VERIFY_COLUMNS = [
-  'namespace',
-  'repo_name',
-  'name',
-  'digest',
-  'target',
-  'status',
-  'found_digest',
-  'size',
-  'detail',
-] as const;
 
 export interface VerifySummary {
   readonly rows: number;

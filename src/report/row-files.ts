@@ -4,29 +4,15 @@ import { open, type FileHandle } from 'node:fs/promises';
 import { isError, RegistrySyncError } from '../base/errors.ts';
 import { reading } from '../files/file-failure.ts';
 import { isRepositoryPath } from '../image/reference.ts';
-import { readCsv, type CsvRecord } from '../sync/csv.ts';
-import { RESULT_COLUMNS } from '../sync/report.ts';
 import {
-  pathOf,
   REPOSITORY_COLUMNS,
-  splitPath,
+  RESULT_COLUMNS,
   TAG_COLUMNS,
-  tagRowReader,
-  versionOf,
-} from '../sync/tag-row.ts';
+  VERIFY_COLUMNS,
+} from '../sync/columns.ts';
+import { readCsv, type CsvRecord } from '../sync/csv.ts';
+import { pathOf, splitPath, tagRowReader, versionOf } from '../sync/tag-row.ts';
 import { CHECKS, OUTCOMES } from './payload.ts';
-
-export const VERIFY_COLUMNS = [
-  'namespace',
-  'repo_name',
-  'name',
-  'digest',
-  'target',
-  'status',
-  'found_digest',
-  'size',
-  'detail',
-] as const;
 
 /** The CSV files, with their columns. */
 export const CSV_FILES = {

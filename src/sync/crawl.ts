@@ -5,6 +5,7 @@ import type { Log } from '../base/log.ts';
 import type { Digest } from '../image/digest.ts';
 import { isRepositoryPath, isTag } from '../image/reference.ts';
 import type { Catalog, TagInfo } from '../registry/catalog.ts';
+import { noCrawlCounts, type CrawlCounts } from './crawl-counts.ts';
 import type { CsvFile } from './csv.ts';
 import { Newest, type TagFilter } from './tag-filter.ts';
 import { splitPath } from './tag-row.ts';
@@ -33,25 +34,8 @@ export interface CrawlSettings {
   readonly signal: AbortSignal;
 }
 
-/** Counts up while the crawl goes on. */
-export interface CrawlCounts {
-  repositories: number;
-  tags: number;
-  dropped: number;
-  /** Of those that were dropped: tags that exist, and may not be pulled. */
-  locked: number;
-  /** Repositories. */
-  skipped: number;
-  /** Repositories that could not be read, wholly or in part. */
-  failed: number;
-}
-
 export interface CrawlReport extends Readonly<CrawlCounts> {
   readonly failures: readonly RegistrySyncError[];
-}
-
-export function noCrawlCounts(): CrawlCounts {
-  return { repositories: 0, tags: 0, dropped: 0, locked: 0, skipped: 0, failed: 0 };
 }
 
 /** Repositories whose first pages are fetched ahead of the one that is written. */

@@ -4,21 +4,10 @@ import { onOneLine } from '../base/shown.ts';
 import { WholeFile } from '../files/whole-file.ts';
 import type { PullLimit } from '../http/traffic.ts';
 import { formatReference } from '../image/reference.ts';
+import { RESULT_COLUMNS } from './columns.ts';
 import { GrowingCsv } from './growing-csv.ts';
 import type { TagOutcome } from './sync.ts';
 import { versionOf } from './tag-row.ts';
-
-export const RESULT_COLUMNS = [
-  'namespace',
-  'repo_name',
-  'name',
-  'digest',
-  'target',
-  'status',
-  'bytes',
-  'elapsed_ms',
-  'error',
-] as const;
 
 /** The requests of one side. */
 export interface SideTraffic {

@@ -1,9 +1,4 @@
-/**
- * The rows of tags.csv, both ways: the only file that knows its columns.
- *
- * The files are read by other tools and edited by hand, so what is written is byte for byte what the
- * Python registry-sync wrote (CRLF, quotes only where needed), and what is read may be in any order.
- */
+/** The rows of tags.csv: what their values mean. They are edited by hand, so columns may be in any order. */
 import { RegistrySyncError } from '../base/errors.ts';
 import { tryParseDigest, type Digest } from '../image/digest.ts';
 import { isRepositoryPath, tryParseVersion } from '../image/reference.ts';
@@ -21,17 +16,6 @@ export interface TagRow {
   /** What an earlier run said of it: a column of verify.csv and results.csv. */
   readonly status?: string;
 }
-
-export const TAG_COLUMNS = [
-  'namespace',
-  'repo_name',
-  'name',
-  'created_on',
-  'last_updated_on',
-  'digest',
-] as const;
-
-export const REPOSITORY_COLUMNS = ['namespace', 'name'] as const;
 
 /** `created_on` and `last_updated_on` are for people and filters of theirs; sync needs the others. */
 const NEEDED = ['namespace', 'repo_name', 'name', 'digest'];

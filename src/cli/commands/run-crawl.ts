@@ -5,13 +5,9 @@ import { RegistrySyncError } from '../../base/errors.ts';
 import { repositoryPath } from '../../image/reference.ts';
 import type { RegistryClient } from '../../registry/client.ts';
 import type { Measured } from '../../observe/measured.ts';
-import {
-  crawl,
-  noCrawlCounts,
-  type CrawlCounts,
-  type CrawlReport,
-  type CrawlSettings,
-} from '../../sync/crawl.ts';
+import { REPOSITORY_COLUMNS, TAG_COLUMNS } from '../../sync/columns.ts';
+import { crawl, type CrawlReport, type CrawlSettings } from '../../sync/crawl.ts';
+import { noCrawlCounts, type CrawlCounts } from '../../sync/crawl-counts.ts';
 import { CsvFile } from '../../sync/csv.ts';
 import {
   createRepositoryFilter,
@@ -19,7 +15,6 @@ import {
   readRepositories,
 } from '../../sync/repository-filter.ts';
 import { createTagFilter } from '../../sync/tag-filter.ts';
-import { REPOSITORY_COLUMNS, TAG_COLUMNS } from '../../sync/tag-row.ts';
 import { catalogOf } from '../catalog-of.ts';
 import type { Io, RunIo, Values } from '../command.ts';
 import { EXIT } from '../exit-code.ts';

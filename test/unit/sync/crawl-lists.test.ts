@@ -10,7 +10,7 @@ import { digestOf } from '../../../src/image/digest.ts';
 import type { Catalog, TagInfo } from '../../../src/registry/catalog.ts';
 import { crawl, type CrawlReport, type CrawlSettings } from '../../../src/sync/crawl.ts';
 import { CsvFile } from '../../../src/sync/csv.ts';
-import { REPOSITORY_COLUMNS, TAG_COLUMNS } from '../../../src/sync/tag-row.ts';
+import { REPOSITORY_COLUMNS, TAG_COLUMNS } from '../../../src/sync/columns.ts';
 import { NEVER } from '../../support/client.ts';
 import { tempDir } from '../../support/temp-dir.ts';
 
