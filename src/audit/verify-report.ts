@@ -4,7 +4,7 @@ import type { PullLimit } from '../http/traffic.ts';
 import { formatReference } from '../image/reference.ts';
 import { VERIFY_COLUMNS } from '../sync/columns.ts';
 import { GrowingCsv } from '../sync/growing-csv.ts';
-import { describePulls, inCell } from '../sync/report.ts';
+import { describePulls, inCell, isRefusal } from '../sync/report.ts';
 import { versionOf } from '../sync/tag-row.ts';
 import { STATUSES, type Status, type Verdict } from './verify.ts';
 
@@ -22,6 +22,7 @@ export interface VerifySummary {
 
 /** Counts verdicts; memory does not grow with them. */
 export class VerifyTotals {
+  #refused = 0;
   readonly counts: Record<Status, number> = {
     ok: 0,
     missing: 0,
@@ -30,8 +31,9 @@ export class VerifyTotals {
     failed: 0,
   };
 
-  add({ status }: Verdict): void {
+  add({ status, error }: Verdict): void {
     this.counts[status] += 1;
+    if (isRefusal(error)) this.#refused += 1;
   }
 
   get done(): number {
@@ -42,9 +44,9 @@ export class VerifyTotals {
     return this.done - this.counts.ok;
   }
 
-  /** Not one row could be asked for. */
-  get isAllFailed(): boolean {
-    return this.counts.failed > 0 && this.counts.failed === this.done;
+  /** Every row was denied: the credentials or options are wrong, not the rows. */
+  get isAllRefused(): boolean {
+    return this.#refused > 0 && this.#refused === this.done;
   }
 }
 

@@ -2,10 +2,17 @@
  * One run of a command of the pipeline (crawl, sync, verify, prune): it leaves a record beside its CSVs, can be
  * measured while it lasts, and ends with a line.
  */
+import { rm } from 'node:fs/promises';
+
 import { systemClock } from '../base/clock.ts';
 import { isError, RegistrySyncError } from '../base/errors.ts';
 import type { Measured } from '../observe/measured.ts';
-import { writeRecord, type RecordedCommand, type RunRecord } from '../sync/run-record.ts';
+import {
+  recordPath,
+  writeRecord,
+  type RecordedCommand,
+  type RunRecord,
+} from '../sync/run-record.ts';
 import { formatShard, type Shard } from '../sync/shard.ts';
 import type { RunIo } from './command.ts';
 import { EXIT } from './exit-code.ts';
@@ -51,23 +58,49 @@ export async function runPipeline(
   work: (watched: Watched) => Promise<PipelineEnd>,
 ): Promise<number> {
   const watch = await startWatch(run);
-  const begun = beginning(run);
-  await note(run, begun);
   try {
-    const { exitCode, line, counts } = await work(watch);
-    const state = STATES.get(exitCode) ?? 'failed';
-    await note(run, { ...begun, state, endedAt: now(), message: line, counts });
-    run.io.conclude(line);
-    await watch.end(state);
+    const { record, exitCode, failure } = await recorded(run, watch, work);
+    await watch.end(record.state);
+    if (failure !== undefined) throw failure.error;
     return exitCode;
-  } catch (error) {
-    const message = error instanceof RegistrySyncError ? error.message : String(error);
-    const hidden = run.runtime.secrets.hide(message);
-    await note(run, { ...begun, state: 'failed', endedAt: now(), message: hidden });
-    await watch.end('failed');
-    throw error;
   } finally {
     await watch.close();
+  }
+}
+
+interface Recorded {
+  readonly record: RunRecord;
+  readonly exitCode: number;
+  /** What `work` threw. */
+  readonly failure?: { readonly error: unknown };
+}
+
+async function recorded(
+  run: PipelineRun,
+  watched: Watched,
+  work: (watched: Watched) => Promise<PipelineEnd>,
+): Promise<Recorded> {
+  const { command, runtime, io, source, target, shard } = run;
+  const { log, secrets } = runtime;
+  const begun = beginning(run);
+  const notes = new Notes(run);
+  log.info({ source, target, shard: shard && formatShard(shard) }, `${command} starts`);
+  await notes.begin(begun);
+  try {
+    const { exitCode, line, counts } = await work(watched);
+    const state = STATES.get(exitCode) ?? 'failed';
+    const record = { ...begun, state, endedAt: now(), message: line, counts };
+    await notes.end(record);
+    log[state === 'complete' ? 'info' : 'warn'](counts, `${command} is ${state}`);
+    io.conclude(line);
+    return { record, exitCode };
+  } catch (error) {
+    const message = secrets.hide(
+      error instanceof RegistrySyncError ? error.message : String(error),
+    );
+    const record = { ...begun, state: 'failed', endedAt: now(), message } as const;
+    await notes.end(record);
+    return { record, exitCode: EXIT.bug, failure: { error } };
   }
 }
 
@@ -77,7 +110,7 @@ const STATES: ReadonlyMap<number, RunRecord['state']> = new Map([
 ]);
 
 function beginning(run: PipelineRun): RunRecord {
-  const { command, runtime, io, source, target, shard, deep, dryRun } = run;
+  const { command, runtime, io, source, target, shard, deep } = run;
   return {
     command,
     run: runtime.runId,
@@ -88,17 +121,38 @@ function beginning(run: PipelineRun): RunRecord {
     ...(source !== undefined && { source }),
     ...(target !== undefined && { target }),
     ...(deep !== undefined && { deep }),
-    ...(dryRun === true && { dryRun }),
   };
 }
 
-/** The work goes on without a record: it is missed by those who would rely on it, and they say so. */
-async function note({ workdir, runtime: { log } }: PipelineRun, record: RunRecord): Promise<void> {
-  try {
-    await writeRecord(workdir, record);
-  } catch (error) {
-    if (!isError(error, 'USAGE')) throw error;
-    log.warn({ reason: error.message }, 'the record of this run could not be written');
+/**
+ * Writes the record; a dry run, which changes nothing, leaves none. The work goes on without one: it is missed by
+ * those who would rely on it, and they say so.
+ */
+class Notes {
+  readonly #run: PipelineRun;
+  #isLost = false;
+
+  constructor(run: PipelineRun) {
+    this.#run = run;
+  }
+
+  async begin(record: RunRecord): Promise<void> {
+    await this.end(record);
+    // An older record would be taken for that of the last run.
+    const path = recordPath(this.#run.workdir, record.command);
+    if (this.#isLost) await rm(path, { force: true }).catch(() => {});
+  }
+
+  async end(record: RunRecord): Promise<void> {
+    const { workdir, runtime, dryRun } = this.#run;
+    if (dryRun === true || this.#isLost) return;
+    try {
+      await writeRecord(workdir, record);
+    } catch (error) {
+      if (!isError(error, 'USAGE')) throw error;
+      this.#isLost = true;
+      runtime.log.warn({ reason: error.message }, 'the record of this run could not be written');
+    }
   }
 }
 

@@ -69,9 +69,19 @@ async function wholeRecord(workdir: string, { source, target }: RowEnds): Promis
   if (state === 'failed') throw unusable(path, `verify failed: ${record.message ?? ''}`);
   const left = counts['notStarted'] ?? 0;
   if (left > 0) throw unusable(path, `verify was stopped before ${left} of ${counts['rows']} rows`);
-  if (record.target === target && record.source === source) return record;
-  const was = `it was ${record.source} and ${record.target}`;
-  throw unusable(path, `is not about ${source} and ${target}: ${was}`);
+  if (record.target !== target || record.source !== source) {
+    const was = `it was ${record.source} and ${record.target}`;
+    throw unusable(path, `is not about ${source} and ${target}: ${was}`);
+  }
+  await checkCrawl(workdir, record);
+  return record;
+}
+
+/** @throws {RegistrySyncError} `USAGE` when tags may have moved since: they would be put back to what they were. */
+async function checkCrawl(workdir: string, verified: RunRecord): Promise<void> {
+  const crawled = await readRecord(workdir, 'crawl');
+  if (crawled === undefined || crawled.startedAt <= (verified.endedAt ?? verified.startedAt)) return;
+  throw unusable(recordPath(workdir, 'verify'), 'is older than the last crawl');
 }
 
 function unusable(path: string, what: string): RegistrySyncError {

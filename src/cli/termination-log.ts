@@ -17,8 +17,9 @@ const MAX_BYTES = 4096;
  * reason to fail: what it would say was said elsewhere.
  */
 export async function writeTerminationLog(path: string | undefined, text: string): Promise<void> {
-  const { O_WRONLY, O_TRUNC, O_CREAT } = constants;
-  const flags = O_WRONLY | O_TRUNC | (path === undefined ? 0 : O_CREAT);
+  const { O_WRONLY, O_TRUNC, O_CREAT, O_NONBLOCK } = constants;
+  // A pipe that nobody reads must not hold up the end of the run.
+  const flags = O_WRONLY | O_TRUNC | O_NONBLOCK | (path === undefined ? 0 : O_CREAT);
   try {
     await using file = await open(path ?? DEFAULT_PATH, flags);
     await file.writeFile(cut(text));

@@ -3,6 +3,8 @@ import { readFile } from 'node:fs/promises';
 
 import { systemClock } from '../base/clock.ts';
 import { RegistrySyncError } from '../base/errors.ts';
+import { LinkedAbort } from '../base/linked-abort.ts';
+import { redactUrl } from '../base/redact.ts';
 import { WholeFile } from '../files/whole-file.ts';
 import { createDispatcher } from '../http/dispatcher.ts';
 import { HostPause } from '../http/host-pause.ts';
@@ -34,6 +36,8 @@ const NOBODY: Watch = { noteRow: () => {}, end: async () => {}, close: async () 
 
 /** A Pushgateway is near, and a run that is over waits for it no longer. Milliseconds. */
 const PUSH_MS = 10_000;
+/** So often it is repeated: seconds, not minutes. */
+const PUSH_TIMES = 2;
 
 /** @throws {RegistrySyncError} `USAGE` when an option is wrong, or the port is taken. */
 export async function startWatch(run: PipelineRun): Promise<Watch> {
@@ -63,31 +67,40 @@ interface Sinks {
 
 async function end(run: PipelineRun, sinks: Sinks, state: RunRecord['state']): Promise<void> {
   const { metrics, labels, target } = sinks;
+  const { runtime, io, dryRun } = run;
   const path = run.options['metrics-file'];
-  const isSuccess = state === 'complete';
-  const before = isSuccess || path === undefined ? undefined : await lastSuccessIn(path);
-  metrics.end(state, isSuccess ? systemClock.now() / 1000 : before);
-  const text = await metrics.text();
-  if (path !== undefined) await warned(run.runtime, () => writeText(path, text));
+  const isSuccess = state === 'complete' && dryRun !== true;
+  await warned(runtime, 'to the file', async () => {
+    const before = isSuccess || path === undefined ? undefined : await lastSuccessIn(path, labels);
+    metrics.end(state, isSuccess ? systemClock.now() / 1000 : before);
+    if (path !== undefined) await writeText(path, await metrics.text());
+  });
   if (target === undefined) return;
   const { url, authorization } = target;
-  const { contentType } = metrics;
-  await warned(run.runtime, () =>
-    push(
-      sendTo(run.runtime),
-      { url, authorization, labels, contentType, text },
-      AbortSignal.timeout(PUSH_MS),
-    ),
-  );
+  await warned(runtime, `to the Pushgateway ${redactUrl(url)}`, async () => {
+    using given = new LinkedAbort(io.shutdown.signal);
+    const late = setTimeout(() => given.abort(tooSlow()), PUSH_MS);
+    try {
+      const text = await metrics.text();
+      const request = { url, authorization, labels, contentType: metrics.contentType, text };
+      await push(sendTo(runtime), request, given.signal);
+    } finally {
+      clearTimeout(late);
+    }
+  });
 }
 
-/** Who watches must not spoil what is watched. */
-async function warned({ log }: Runtime, work: () => Promise<void>): Promise<void> {
+function tooSlow(): RegistrySyncError {
+  return new RegistrySyncError('UNAVAILABLE', `no answer in ${PUSH_MS / 1000} s`);
+}
+
+/** Who watches must not spoil what is watched, whatever happens to them. */
+async function warned({ log }: Runtime, where: string, work: () => Promise<void>): Promise<void> {
   try {
     await work();
   } catch (error) {
-    if (!(error instanceof RegistrySyncError)) throw error;
-    log.warn({ reason: error.message }, 'the metrics of this run could not be handed on');
+    const reason = error instanceof Error ? error.message : String(error);
+    log.warn({ reason }, `the metrics of this run could not be handed on ${where}`);
   }
 }
 
@@ -144,7 +157,7 @@ function sendTo({ env, log, retry, userAgent }: Runtime): Send {
   const pause = new HostPause(systemClock);
   return compose(
     undiciSend(dispatcher, PUSH_MS),
-    withRetry({ policy: retry, clock: systemClock, pause, log }),
+    withRetry({ policy: { ...retry, times: PUSH_TIMES }, clock: systemClock, pause, log }),
     withHeader('user-agent', userAgent),
   );
 }
@@ -156,11 +169,19 @@ async function writeText(path: string, text: string): Promise<void> {
   await file.commit();
 }
 
-/** What an earlier run wrote, in seconds since the epoch; this one did not succeed. */
-async function lastSuccessIn(path: string): Promise<number | undefined> {
+/** What an earlier run of the same kind wrote, in seconds since the epoch; this one did not succeed. */
+async function lastSuccessIn(
+  path: string,
+  labels: Readonly<Record<string, string>>,
+): Promise<number | undefined> {
   const { LAST_SUCCESS } = await import('../observe/metrics.ts');
   const text = await readFile(path, 'utf8').catch(() => '');
-  const line = text.split('\n').find((one) => one.startsWith(`${LAST_SUCCESS}{`));
-  const value = Number(line?.split(' ').at(-1));
+  const isOurs = (line: string): boolean =>
+    line.startsWith(`${LAST_SUCCESS}{`) &&
+    ['command', 'source', 'target', 'shard'].every((name) => {
+      const [, value] = new RegExp(`[{,]${name}="([^"]*)"`).exec(line) ?? [];
+      return value === labels[name];
+    });
+  const value = Number(text.split('\n').find(isOurs)?.split(' ').at(-1));
   return Number.isFinite(value) && value > 0 ? value : undefined;
 }

@@ -33,8 +33,9 @@ export async function listen(address: string, metrics: Exposition): Promise<Endp
     server.listen({ port: Number(port), ...(at !== '' && { host: at }) });
     await once(server, 'listening');
   } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    const message = `--metrics-listen ${address}: can't listen there: ${code}`;
+    const { code = '' } = cause as NodeJS.ErrnoException;
+    const why = REASONS[code] ?? code;
+    const message = `--metrics-listen ${address}: can't listen there: ${why}`;
     throw new RegistrySyncError('USAGE', message, { cause });
   }
   const bound = server.address();
@@ -47,6 +48,13 @@ export async function listen(address: string, metrics: Exposition): Promise<Endp
     },
   };
 }
+
+const REASONS: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'another program does, so give another port',
+  EACCES: 'that is not allowed, so give a port above 1023',
+  EADDRNOTAVAIL: 'this machine has no such address',
+  ENOTFOUND: 'there is no host of that name',
+};
 
 function answering(metrics: Exposition): RequestListener {
   return (request, response) => {

@@ -49,7 +49,13 @@ export async function push(send: Send, request: Push, signal: AbortSignal): Prom
 export function groupUrl(base: URL, labels: Readonly<Record<string, string>>): URL {
   if (/\/metrics\/job\//.test(base.pathname)) return base;
   const url = new URL(base);
-  const parts = ['metrics', 'job', JOB, ...Object.entries(labels).flat()];
-  url.pathname = `${base.pathname.replace(/\/+$/, '')}/${parts.map(encodeURIComponent).join('/')}`;
+  const parts = ['metrics', 'job', JOB, ...Object.entries(labels).flatMap(labelParts)];
+  url.pathname = `${base.pathname.replace(/\/+$/, '')}/${parts.join('/')}`;
   return url;
+}
+
+/** A value with a slash would be taken for two parts even where it is encoded: it goes in base64. */
+function labelParts([name, value]: [string, string]): [string, string] {
+  if (!value.includes('/')) return [name, encodeURIComponent(value)];
+  return [`${name}@base64`, Buffer.from(value).toString('base64url')];
 }

@@ -1,10 +1,11 @@
 /** A CSV that is written as rows are done, so that a run that is killed has said what it did. */
 import { once } from 'node:events';
 import { createWriteStream, type WriteStream } from 'node:fs';
+import { lstat, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 import { makeDirectory } from '../files/directory.ts';
-import { cannotWrite, writing } from '../files/file-failure.ts';
+import { cannotWrite, hasCode, isAbsent, writing } from '../files/file-failure.ts';
 import { formatCsv } from './csv.ts';
 
 /** Rows are gathered a moment before they are written: one by one they cost more than their requests. */
@@ -29,9 +30,7 @@ export class GrowingCsv {
   static async create(path: string, columns: readonly string[]): Promise<GrowingCsv> {
     return writing(path, async () => {
       await makeDirectory(dirname(path));
-      const stream = createWriteStream(path, { flags: 'w' });
-      await once(stream, 'open');
-      return new GrowingCsv(path, stream, columns);
+      return new GrowingCsv(path, await openNew(path), columns);
     });
   }
 
@@ -64,5 +63,28 @@ export class GrowingCsv {
       else this.#stream.once('close', resolve).end();
     });
     if (this.#failure !== undefined) throw cannotWrite(this.#path, this.#failure);
+  }
+}
+
+const MAX_TRIES = 5;
+
+/**
+ * A file of our own: another run in the same directory goes on with its own, which has no name any more, and no
+ * rows of the two get into one another. Where there is a link or a device in its place, it is meant to be.
+ */
+async function openNew(path: string): Promise<WriteStream> {
+  for (let attempt = 1; ; attempt += 1) {
+    const isOurs = await lstat(path).then(
+      (found) => found.isFile(),
+      (error: unknown) => isAbsent(error),
+    );
+    if (isOurs) await rm(path, { force: true });
+    const stream = createWriteStream(path, { flags: isOurs ? 'wx' : 'w' });
+    try {
+      await once(stream, 'open');
+      return stream;
+    } catch (error) {
+      if (!hasCode(error, 'EEXIST') || attempt >= MAX_TRIES) throw error;
+    }
   }
 }

@@ -1,4 +1,5 @@
 /** What came of a sync: results.csv as rows finish, totals, a summary for machines and one for people. */
+import { isError } from '../base/errors.ts';
 import type { Secrets } from '../base/redact.ts';
 import { onOneLine } from '../base/shown.ts';
 import { WholeFile } from '../files/whole-file.ts';
@@ -35,6 +36,11 @@ export interface Summary {
   readonly requests: { readonly source: SideTraffic; readonly target: SideTraffic };
 }
 
+/** Whether the same would be said of any other row. */
+export function isRefusal(error: unknown): boolean {
+  return isError(error, 'UNAUTHORIZED', 'USAGE');
+}
+
 /** Counts outcomes; memory does not grow with them. */
 export class Totals {
   readonly #counts = { copied: 0, unchanged: 0, 'would-copy': 0, failed: 0 };
@@ -46,7 +52,7 @@ export class Totals {
   add(outcome: TagOutcome): void {
     this.#counts[outcome.result] += 1;
     if (outcome.result === 'failed') {
-      if (['UNAUTHORIZED', 'USAGE'].includes(outcome.error.code)) this.#refused += 1;
+      if (isRefusal(outcome.error)) this.#refused += 1;
       return;
     }
     if (outcome.moved) this.#moved += 1;

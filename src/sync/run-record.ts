@@ -1,5 +1,6 @@
 /**
- * What came of a run, in a file beside its CSVs: `crawl.json`, `sync.json`, `verify.json`, `prune.json`.
+ * What came of a run, in a file beside its CSVs: `crawl.json`, `sync.json`, `repair.json` (a sync that mends),
+ * `verify.json`, `prune.json`. A dry run leaves none.
  *
  * It is there from the beginning of the run on, so that a run that was killed is not taken for one that
  * ended well. Who needs to know whether a tags.csv is whole (prune), or what a run was (report), reads it.
@@ -10,7 +11,7 @@ import { join } from 'node:path';
 import { RegistrySyncError } from '../base/errors.ts';
 import { WholeFile } from '../files/whole-file.ts';
 
-export const RECORDED_COMMANDS = ['crawl', 'sync', 'verify', 'prune'] as const;
+export const RECORDED_COMMANDS = ['crawl', 'sync', 'repair', 'verify', 'prune'] as const;
 export type RecordedCommand = (typeof RECORDED_COMMANDS)[number];
 
 export interface RunRecord {

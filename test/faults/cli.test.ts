@@ -225,6 +225,6 @@ describe('a crawl', { concurrency: 4 }, () => {
     const { code, files, stderr } = await crawl(ofApp('tags', page), '--allow-partial');
 
     deepEqual([code, files], [3, BOTH], stderr);
-    match(stderr, /crawl is incomplete/);
+    match(stderr, /crawl is partial/);
   });
 });

@@ -108,6 +108,23 @@ function listedAt(target: Registry): string[] {
   return manifests.map((listed) => listed.digest);
 }
 
+describe('two syncs in one directory at once', () => {
+  it('do not write into each other: results.csv is of one of them, and whole', async () => {
+    const target = await startRegistry();
+    await writeFile(join(dir.path, 'tags.csv'), tagsCsv(ROWS));
+    const pair = ['--source-registry', source.host, '--target-registry', target.host];
+    const args = ['sync', ...pair, '--workdir', dir.path];
+
+    const results = await Promise.all([runCli(args), runCli(args)]).finally(() => target.close());
+    for (const { code, stderr } of results) equal(code, 0, stderr);
+
+    const text = await readFile(join(dir.path, 'results.csv'), 'utf8');
+    const rows = text.trimEnd().split('\r\n').slice(1);
+    equal(rows.length, ROWS.length);
+    equal(new Set(rows.map((row) => row.split(',').slice(0, 3).join())).size, ROWS.length);
+  });
+});
+
 describe('two crawls into one directory at once', () => {
   it('both end well, and leave whole files', async () => {
     const args = ['crawl', '--registry', source.host, '--workdir', dir.path];

@@ -233,7 +233,7 @@ describe('a crawl that is not whole', () => {
     equal(code, 3);
     equal((await tags()).length, 8);
     match(await file('repositories.csv'), /acme,team\/api\r\n/);
-    match(stderr, /crawl is incomplete .*failed=1/);
+    match(stderr, /crawl is partial .*failed=1/);
   });
 
   it('leaves out private repositories when told to', async () => {

@@ -4,7 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 
-import { recordPath, type RunRecord } from '../../src/sync/run-record.ts';
+import { readRecord, recordPath, type RunRecord } from '../../src/sync/run-record.ts';
 import { startCli } from '../support/cli.ts';
 import { foreignLayer, image, index, layer, type BuiltImage } from '../support/images.ts';
 import { runHere, type InProcessResult } from '../support/in-process.ts';
@@ -291,8 +291,8 @@ describe('rows', () => {
     equal((await record()).source, source.host);
   });
 
-  it('that can not be asked for fail, and alone they are an error of the run', async () => {
-    target.setFaults([{ match: { path: /manifests/ }, times: Infinity, effect: { status: 500 } }]);
+  it('that are all denied are an error of the run', async () => {
+    target.setFaults([{ match: { path: /manifests/ }, times: Infinity, effect: { status: 403 } }]);
 
     const { code, stdout } = await verify();
 
@@ -380,6 +380,20 @@ describe('a repair', () => {
     equal((await verify('--deep=bytes')).code, 0);
   });
 
+  it('leaves what the last sync wrote, and says for itself what it did', async () => {
+    equal((await runHere(argsOf('sync', []))).code, 0);
+    const before = await readFile(join(dir.path, 'results.csv'), 'utf8');
+    await verify('--deep');
+
+    equal((await repair()).code, 0);
+
+    equal(await readFile(join(dir.path, 'results.csv'), 'utf8'), before);
+    match(await readFile(join(dir.path, 'repair-results.csv'), 'utf8'), /,web,1,.*,copied,/);
+    const { command, counts } = (await readRecord(dir.path, 'repair')) ?? {};
+    deepEqual([command, counts?.copied], ['repair', 2]);
+    equal((await readRecord(dir.path, 'sync'))?.counts?.rows, 5);
+  });
+
   it('is told of by a dry run, which changes nothing', async () => {
     await verify('--deep');
     target.resetRequests();
@@ -455,6 +469,21 @@ describe('a repair of a registry that lies', () => {
 });
 
 describe('what a repair refuses', () => {
+  beforeEach(loseLayer);
+
+  it('refuses a verify.csv from before the last crawl: tags would be put back to what they were', async () => {
+    await verify('--deep');
+    const later = { ...(await record()), command: 'crawl', startedAt: '2999-01-01T00:00:00.000Z' };
+    await writeFile(recordPath(dir.path, 'crawl'), JSON.stringify(later));
+
+    const { code, stderr } = await repair();
+
+    equal(code, 1);
+    match(stderr, /verify\.json: is older than the last crawl: run verify in .* again/);
+  });
+});
+
+describe('a verify.csv that a repair refuses', () => {
   beforeEach(loseLayer);
 
   for (const [what, change, says] of [

@@ -89,15 +89,16 @@ describe('the record of a run', () => {
     match(String(version), /^\d+\.\d+\.\d+/);
   });
 
-  it('says that rows failed, or were only looked at', async () => {
+  it('says that rows failed, whatever a dry run says afterwards', async () => {
     breakOne();
     equal((await sync()).code, 3);
     equal((await readRecord(dir.path, 'sync'))?.state, 'partial');
 
     source.setFaults([]);
     equal((await sync('--dry-run')).code, 0);
-    const { state, dryRun } = (await readRecord(dir.path, 'sync')) ?? {};
-    deepEqual([state, dryRun], ['complete', true]);
+    equal((await readRecord(dir.path, 'sync'))?.state, 'partial', 'still that of the real run');
+    match(await file('dry-run.csv'), /,would-copy,/);
+    doesNotMatch(await file('results.csv'), /would-copy/);
   });
 
   it('says why nothing could be done, in the place of an earlier run that was well', async () => {
@@ -172,7 +173,7 @@ describe('the termination log', () => {
 
     const { stderr } = await sync('--termination-log', path('end'));
 
-    equal(`${await file('end')}\n`, stderr);
+    ok(stderr.endsWith(`\n${await file('end')}\n`), stderr);
     ok(!(await file('end')).includes('\u001b'));
   });
 
@@ -182,6 +183,12 @@ describe('the termination log', () => {
     const { stderr } = await runCli(['sync', '--termination-log', path('end'), '--shard', '9/2']);
 
     equal(`${await file('end')}\n`, stderr);
+  });
+
+  it('that is a pipe without a reader does not hold up the run', async () => {
+    equal(spawnSync('mkfifo', [path('end')]).status, 0);
+
+    equal((await sync('--termination-log', path('end'))).code, 0);
   });
 
   it('is cut where Kubernetes would, and never inside a character', async () => {
@@ -253,6 +260,25 @@ describe('metrics in a file', () => {
 });
 
 describe('metrics in a file that is there', () => {
+  it('of a dry run say nothing of success', async () => {
+    equal((await sync('--metrics-file', path('sync.prom'), '--dry-run')).code, 0);
+
+    const text = await file('sync.prom');
+    deepEqual(valuesOf(text, 'registry_sync_last_success_timestamp_seconds'), []);
+    equal(lint(text), '');
+  });
+
+  it('of another command do not count as its success', async () => {
+    equal((await crawl('--metrics-file', path('both.prom'))).code, 0);
+    await writeFile(path('tags.csv'), 'nonsense');
+    equal((await sync('--metrics-file', path('both.prom'))).code, 1);
+
+    deepEqual(
+      valuesOf(await file('both.prom'), 'registry_sync_last_success_timestamp_seconds'),
+      [],
+    );
+  });
+
   it('of a run that failed keep when one was well last', async () => {
     const metrics = ['--metrics-file', path('sync.prom')];
     await sync(...metrics);
@@ -312,7 +338,7 @@ describe('metrics at an endpoint', () => {
     const taken = String(source.url.port);
     match(
       (await sync('--metrics-listen', `127.0.0.1:${taken}`)).stderr,
-      /can't listen there: EADDRINUSE/,
+      /can't listen there: another program does/,
     );
     for (const wrong of ['x', '99999', 'x:1/']) {
       match((await sync('--metrics-listen', wrong)).stderr, /write PORT or HOST:PORT/);
@@ -335,12 +361,16 @@ describe('metrics for a Pushgateway', () => {
       const first = await (await fetch(`${at}/metrics`)).text();
       deepEqual(valuesOf(first, 'registry_sync_rows')[0], '{outcome="copied"} 12');
 
+      // A share has a slash in its name.
+      equal((await sync('--metrics-push', at, '--shard', '0/1')).code, 0);
+      match(await (await fetch(`${at}/metrics`)).text(), /registry_sync_state\{[^}]*shard="0\/1"/);
+
       breakOne();
       equal((await sync('--metrics-push', at, '--follow-moved')).code, 3);
 
       const second = await (await fetch(`${at}/metrics`)).text();
       const name = 'registry_sync_last_success_timestamp_seconds';
-      deepEqual(valuesOf(second, name), valuesOf(first, name));
+      deepEqual(valuesOf(second, name).at(0), valuesOf(first, name).at(0));
       match(valuesOf(second, 'registry_sync_state').join(), /state="partial"\} 1/);
     } finally {
       gateway.kill();
@@ -386,6 +416,23 @@ describe('metrics for a Pushgateway that wants a password', () => {
 });
 
 describe('metrics for no Pushgateway', () => {
+  it('are a warning where it begins an answer and never ends it', async () => {
+    const gateway = createServer((_, response) =>
+      response.writeHead(200, { 'content-length': '9' }).write('x'),
+    );
+    gateway.listen(0, '127.0.0.1');
+    await once(gateway, 'listening');
+    const { port } = gateway.address() as AddressInfo;
+
+    const { code, stderr } = await sync('--metrics-push', `http://127.0.0.1:${port}`);
+    gateway.closeAllConnections();
+    gateway.close();
+
+    equal(code, 0, stderr);
+    match(stderr, /could not be handed on to the Pushgateway http:\/\/127/);
+    equal((await readRecord(dir.path, 'sync'))?.state, 'complete');
+  });
+
   it('are a warning where there is none, and an error where it is no URL', async () => {
     const { code, stderr } = await sync('--metrics-push', `http://127.0.0.1:${await freePort()}`);
     equal(code, 0);

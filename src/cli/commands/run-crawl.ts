@@ -3,6 +3,7 @@ import { join } from 'node:path';
 
 import { RegistrySyncError } from '../../base/errors.ts';
 import { repositoryPath } from '../../image/reference.ts';
+import { counted } from '../../report/words.ts';
 import type { RegistryClient } from '../../registry/client.ts';
 import type { Measured } from '../../observe/measured.ts';
 import { REPOSITORY_COLUMNS, TAG_COLUMNS } from '../../sync/columns.ts';
@@ -22,7 +23,7 @@ import { readAccess } from '../options/access.ts';
 import { readRegistry } from '../options/registry-name.ts';
 import { readShard } from '../options/shard.ts';
 import { runPipeline, type PipelineEnd } from '../pipeline-run.ts';
-import { connect, createRuntime, type Runtime } from '../runtime.ts';
+import { connect, createRuntime } from '../runtime.ts';
 import type { CRAWL_OPTIONS } from './crawl-options.ts';
 
 type CrawlValues = Values<typeof CRAWL_OPTIONS>;
@@ -70,7 +71,7 @@ export async function runCrawl(values: CrawlValues, io: RunIo): Promise<number> 
     if (showsProgress && !values.explain) await screen.showCounts(() => progressOf(counts));
     try {
       const report = await crawlInto(workdir, values['allow-partial'], settings, counts);
-      return summed(report, runtime, client.traffic.requests, workdir);
+      return summed(report, client.traffic.requests);
     } finally {
       screen.close();
     }
@@ -163,22 +164,15 @@ function incomplete({ failures }: CrawlReport): RegistrySyncError {
   return new RegistrySyncError(failures[0]?.code ?? 'UNAVAILABLE', message);
 }
 
-function summed(
-  report: CrawlReport,
-  { log }: Runtime,
-  requests: number,
-  workdir: string,
-): PipelineEnd {
+function summed(report: CrawlReport, requests: number): PipelineEnd {
   const { repositories, tags, dropped, locked, skipped, failed } = report;
   const counts = { repositories, tags, dropped, locked, skipped, failed, requests };
-  if (failed > 0) log.warn({ ...counts, workdir }, 'crawl is incomplete');
-  else log.info({ ...counts, workdir }, 'crawl is complete');
   const parts = [
-    `${tags} tags in ${repositories} repositories`,
-    ...(dropped > 0 ? [`${dropped} tags dropped`] : []),
-    ...(skipped > 0 ? [`${skipped} repositories skipped`] : []),
-    ...(failed > 0 ? [`${failed} repositories failed: the files are incomplete`] : []),
-    `${requests} requests`,
+    `${counted(tags, 'tag')} in ${counted(repositories, 'repository')}`,
+    ...(dropped > 0 ? [`${counted(dropped, 'tag')} dropped`] : []),
+    ...(skipped > 0 ? [`${counted(skipped, 'repository')} skipped`] : []),
+    ...(failed > 0 ? [`${counted(failed, 'repository')} failed: the files are incomplete`] : []),
+    counted(requests, 'request'),
   ];
   return { exitCode: failed > 0 ? EXIT.partial : EXIT.ok, line: parts.join('; '), counts };
 }

@@ -2,7 +2,6 @@
 import { join } from 'node:path';
 
 import { systemClock } from '../../base/clock.ts';
-import { LinkedAbort } from '../../base/linked-abort.ts';
 import { createCopier, type Referrers } from '../../copy/copier.ts';
 import { createTransfers } from '../../copy/run.ts';
 import { parseSelection, type Selection } from '../../copy/select.ts';
@@ -12,7 +11,6 @@ import type { Measured } from '../../observe/measured.ts';
 import type { RegistryClient } from '../../registry/client.ts';
 import type { Inventory } from '../../registry/inventory.ts';
 import type { RowTargets } from '../../sync/mapping.ts';
-import { Outage, stopForOutage } from '../../sync/outage.ts';
 import {
   countsOf,
   describeSummary,
@@ -34,6 +32,7 @@ import { runPipeline, type PipelineEnd, type Watched } from '../pipeline-run.ts'
 import { dockerSubject, readPolicy } from '../policy.ts';
 import { connectSource, connectTarget, openRowsOf, readEnds, type RowEnds } from '../row-ends.ts';
 import { roomFor } from '../room.ts';
+import { eachRow } from '../row-loop.ts';
 import { createRuntime, repositoriesOf, type Runtime } from '../runtime.ts';
 import type { SYNC_OPTIONS } from './sync-options.ts';
 
@@ -56,22 +55,27 @@ export async function runSync(values: SyncValues, io: RunIo): Promise<number> {
   const totals = new Totals();
   let expected: number | undefined;
   const measured = (): Measured => measuredOf(totals, clients, expected);
-  const run = { command: 'sync', workdir: values.workdir, options: values, io, runtime } as const;
+  const command = values.repair ? 'repair' : 'sync';
+  const run = { command, workdir: values.workdir, options: values, io, runtime } as const;
   const facts = { source: ends.source, target: ends.target, shard, dryRun: values['dry-run'] };
   return runPipeline({ ...run, ...facts, measured }, async (watched) => {
     const opening = values.repair ? await openRepairRows(values, ends, shard) : undefined;
     await using rows = opening?.rows ?? (await openRowsOf(values, ends, shard));
     expected = rows.count;
-    const results = await ResultsFile.create(join(values.workdir, 'results.csv'), runtime.secrets);
+    const path = join(values.workdir, resultsName(values));
+    const results = await ResultsFile.create(path, runtime.secrets);
     io.shutdown.graceMs = values['grace-period'] * 1000;
-    runtime.log.info(
-      { rows: rows.count, duplicates: rows.duplicates, source: ends.source, target: ends.target },
-      'sync starts',
-    );
+    runtime.log.info({ rows: rows.count, duplicates: rows.duplicates }, 'rows are read');
     const lists = values.repair ? undefined : await inventoryOf(clients.target, rows.countAt);
     const opened = { rows, depthOf: opening?.depthOf, results, clients, inventory: lists };
     return await syncRows({ values, io, runtime, policy, ...opened, selection, totals, watched });
   });
+}
+
+/** Of a run that copies nothing, or mends some rows, no other command takes the rows for those of the last sync. */
+function resultsName(values: SyncValues): string {
+  if (values['dry-run']) return 'dry-run.csv';
+  return values.repair ? 'repair-results.csv' : 'results.csv';
 }
 
 interface SyncRun {
@@ -92,32 +96,24 @@ interface SyncRun {
 }
 
 async function syncRows(run: SyncRun): Promise<PipelineEnd> {
-  const { values, io, runtime, rows, results, totals } = run;
+  const { values, io, runtime, rows, results, totals, watched } = run;
   const started = systemClock.now();
-  const outage = new Outage();
-  // A signal may have come while the rows were read.
-  using stopping = new LinkedAbort(io.shutdown.stopping);
-  const isBar = runtime.showsProgress;
-  if (isBar) await runtime.screen.showProgress(rows.count);
-  try {
-    for await (const outcome of syncTags(rows.rows(), settingsOf(run, stopping.signal))) {
+  await eachRow<TagOutcome>({
+    runtime,
+    io,
+    watched,
+    total: rows.count,
+    outcomes: (stopping) => syncTags(rows.rows(), settingsOf(run, stopping)),
+    file: results,
+    note: (outcome) => {
       totals.add(outcome);
-      run.watched.noteRow(outcome.elapsedMs);
-      await results.write(outcome);
-      logOutcome(runtime, outcome, isBar);
+      logOutcome(runtime, outcome);
       const text = `${totals.failed} failed, ${formatBytes(totals.bytesCopied)} moved`;
-      runtime.screen.update({ done: totals.done, text });
-      if (isLast(outcome, values['fail-fast'])) stopping.abort('no further row');
-      const failure = outcome.result === 'failed' ? outcome.error : undefined;
-      const gone = stopping.signal.aborted ? undefined : outage.note(failure);
-      if (gone !== undefined) stopForOutage(gone, stopping, runtime.log);
-    }
-  } catch (error) {
-    await results.close().catch(() => {}); // what is done is told, whatever else went wrong
-    throw error;
-  } finally {
-    runtime.screen.close();
-  }
+      return { done: totals.done, text };
+    },
+    errorOf: (outcome) => (outcome.result === 'failed' ? outcome.error : undefined),
+    isLast: (outcome) => isLast(outcome, values['fail-fast']),
+  });
   const summary = totals.summary({
     rows: rows.count,
     elapsedMs: systemClock.now() - started,
@@ -196,7 +192,8 @@ function connectBoth(runtime: Runtime, values: SyncValues, ends: RowEnds): SyncR
   return { target, source: connectSource(runtime, values, ends, { target, bandwidth }) };
 }
 
-function logOutcome({ log }: Runtime, outcome: TagOutcome, isBar: boolean): void {
+/** Images that were there already are many, and help nobody. */
+function logOutcome({ log, showsProgress }: Runtime, outcome: TagOutcome): void {
   const source = formatReference(outcome.source);
   const target = formatReference(outcome.target);
   const { elapsedMs, digest } = outcome;
@@ -207,8 +204,18 @@ function logOutcome({ log }: Runtime, outcome: TagOutcome, isBar: boolean): void
   }
   if (outcome.moved) log.warn({ source, digest }, 'tag has moved since the crawl');
   const { result, bytes } = outcome;
-  if (!isBar) log.info({ source, target, digest, bytes, elapsedMs }, `image ${result}`);
+  const isQuiet = showsProgress || result === 'unchanged';
+  log[isQuiet ? 'debug' : 'info'](
+    { source, target, digest, bytes, elapsedMs },
+    `image ${OUTCOME_WORDS[result]}`,
+  );
 }
+
+const OUTCOME_WORDS = {
+  copied: 'copied',
+  unchanged: 'unchanged',
+  'would-copy': 'would be copied',
+} as const;
 
 function trafficOf({ source, target }: SyncRun['clients']): Summary['requests'] {
   const of = ({ traffic }: RegistryClient) => {

@@ -11,13 +11,11 @@ import {
 } from '../../audit/verify-report.ts';
 import { verifyRows, type Verdict, type VerifySettings } from '../../audit/verify.ts';
 import { systemClock } from '../../base/clock.ts';
-import { LinkedAbort } from '../../base/linked-abort.ts';
 import { createTransfers } from '../../copy/run.ts';
 import { parseSelection } from '../../copy/select.ts';
 import { formatReference } from '../../image/reference.ts';
 import type { Measured } from '../../observe/measured.ts';
 import type { RegistryClient } from '../../registry/client.ts';
-import { Outage, stopForOutage } from '../../sync/outage.ts';
 import type { RowFile } from '../../sync/rows.ts';
 import { readRecord } from '../../sync/run-record.ts';
 import type { RunIo, Values } from '../command.ts';
@@ -26,6 +24,7 @@ import { readRate } from '../options/rate.ts';
 import { readShard } from '../options/shard.ts';
 import { runPipeline, type PipelineEnd, type Watched } from '../pipeline-run.ts';
 import { roomFor } from '../room.ts';
+import { eachRow } from '../row-loop.ts';
 import { connectSource, connectTarget, openRowsOf, readEnds } from '../row-ends.ts';
 import { createRuntime, repositoriesOf, type Runtime } from '../runtime.ts';
 import type { VERIFY_OPTIONS } from './verify-options.ts';
@@ -55,7 +54,7 @@ export async function runVerify(values: VerifyValues, io: RunIo): Promise<number
     await using rows = await openRowsOf(values, ends, shard);
     expected = rows.count;
     io.shutdown.graceMs = values['grace-period'] * 1000;
-    runtime.log.info({ rows: rows.count, source, target: to, deep }, 'verify starts');
+    runtime.log.info({ rows: rows.count, duplicates: rows.duplicates, deep }, 'rows are read');
     // Not before the record says that it is being written.
     const file = await VerifyFile.create(join(workdir, 'verify.csv'), runtime.secrets);
     return await verifyAll({ values, io, runtime, rows, clients, file, totals, watched });
@@ -80,7 +79,7 @@ interface VerifyRun {
 }
 
 async function verifyAll(run: VerifyRun): Promise<PipelineEnd> {
-  const { values, io, runtime, rows, clients, totals } = run;
+  const { values, io, rows, clients, totals } = run;
   const started = systemClock.now();
   await verifyEach(run);
   const { source, target } = clients;
@@ -95,37 +94,30 @@ async function verifyAll(run: VerifyRun): Promise<PipelineEnd> {
   const line = describeSummary(summary);
   io.stdout.write(`${line}\n`); // whatever the disk says
   await run.file.close();
-  runtime.log.debug({ requests: summary.requests }, 'verify ends');
   return { exitCode: exitCodeFor(summary, totals), line, counts: countsOf(summary) };
 }
 
 function exitCodeFor({ notStarted }: VerifySummary, totals: VerifyTotals): number {
-  if (totals.isAllFailed) return EXIT.failed;
+  if (totals.isAllRefused) return EXIT.failed;
   return totals.notOk > 0 || notStarted > 0 ? EXIT.partial : EXIT.ok;
 }
 
 async function verifyEach(run: VerifyRun): Promise<void> {
-  const { io, runtime, rows, file, totals } = run;
-  const outage = new Outage();
-  // A signal may have come while the rows were read.
-  using stopping = new LinkedAbort(io.shutdown.stopping);
-  if (runtime.showsProgress) await runtime.screen.showProgress(rows.count);
-  try {
-    for await (const verdict of verifyRows(rows.rows(), settingsOf(run, stopping.signal))) {
+  const { io, runtime, rows, file, totals, watched } = run;
+  await eachRow<Verdict>({
+    runtime,
+    io,
+    watched,
+    total: rows.count,
+    outcomes: (stopping) => verifyRows(rows.rows(), settingsOf(run, stopping)),
+    file,
+    note: (verdict) => {
       totals.add(verdict);
-      run.watched.noteRow(verdict.elapsedMs);
-      await file.write(verdict);
       logVerdict(runtime, verdict);
-      runtime.screen.update({ done: totals.done, text: `${totals.notOk} not ok` });
-      const gone = stopping.signal.aborted ? undefined : outage.note(verdict.error);
-      if (gone !== undefined) stopForOutage(gone, stopping, runtime.log);
-    }
-  } catch (error) {
-    await file.close().catch(() => {}); // what is done is told, whatever else went wrong
-    throw error;
-  } finally {
-    runtime.screen.close();
-  }
+      return { done: totals.done, text: `${totals.notOk} not ok` };
+    },
+    errorOf: ({ error }) => error,
+  });
 }
 
 function settingsOf(

@@ -9,6 +9,7 @@ import {
   VerifyFile,
   VerifyTotals,
 } from '../../../src/audit/verify-report.ts';
+import { RegistrySyncError } from '../../../src/base/errors.ts';
 import type { Verdict } from '../../../src/audit/verify.ts';
 import { Secrets } from '../../../src/base/redact.ts';
 import { parseDigest } from '../../../src/image/digest.ts';
@@ -69,13 +70,15 @@ describe('the line for people', () => {
 });
 
 describe('totals', () => {
-  it('know when not one row could be asked for', () => {
+  it('know when every row was denied, which is of the credentials and not of the rows', () => {
     const totals = new VerifyTotals();
-    equal(totals.isAllFailed, false);
-    totals.add(verdict({ status: 'failed' }));
-    equal(totals.isAllFailed, true);
-    totals.add(verdict({ status: 'missing' }));
-    equal(totals.isAllFailed, false);
+    equal(totals.isAllRefused, false);
+    const error = new RegistrySyncError('UNAUTHORIZED', 'denied');
+    totals.add(verdict({ status: 'failed', error }));
+    equal(totals.isAllRefused, true);
+    const away = new RegistrySyncError('UNAVAILABLE', 'out of reach');
+    totals.add(verdict({ status: 'failed', error: away }));
+    equal(totals.isAllRefused, false);
   });
 });
 
