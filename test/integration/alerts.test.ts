@@ -40,6 +40,13 @@ const CASES: readonly Case[] = [
     fires: false,
   },
   {
+    // Whoever verifies once in a while is not woken for ever.
+    alert: 'RegistrySyncNotSucceeding',
+    series: { [`${SUCCESS}{command="verify", ${ENDS}}`]: '0x30' },
+    at: 27,
+    fires: false,
+  },
+  {
     alert: 'RegistrySyncRowsFailed',
     series: { [`registry_sync_rows{command="sync", outcome="failed", ${ENDS}}`]: '2x5' },
     at: 1,
