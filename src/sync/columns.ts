@@ -41,3 +41,6 @@ export const VERIFY_COLUMNS = [
   'size',
   'detail',
 ] as const;
+
+/** Of prune-results.csv: repositories are those of the target. */
+export const PRUNE_RESULT_COLUMNS = ['repository', 'tag', 'digest', 'status', 'error'] as const;

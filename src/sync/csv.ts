@@ -15,6 +15,9 @@ export interface CsvRecord {
   readonly fields: readonly string[];
 }
 
+/** What is wrong with a file that has not one record. */
+export const EMPTY_FILE = 'no rows, not even a header';
+
 /** Longer lines are no CSV that people made. Characters. */
 const MAX_RECORD = 64 * 1024;
 

@@ -9,7 +9,7 @@ import { open, type FileHandle } from 'node:fs/promises';
 
 import { RegistrySyncError } from '../base/errors.ts';
 import { formatReference } from '../image/reference.ts';
-import { readCsv, type CsvRecord } from './csv.ts';
+import { EMPTY_FILE, readCsv, type CsvRecord } from './csv.ts';
 import { Fingerprints } from './fingerprints.ts';
 import type { MapRow, RowTargets } from './mapping.ts';
 import { isInShard, type Shard } from './shard.ts';
@@ -167,6 +167,7 @@ async function* readRows(
       const mapped = mapRecord(record, read, settings);
       if (mapped !== undefined) yield mapped;
     }
+    if (read === undefined) throw new RegistrySyncError('USAGE', EMPTY_FILE);
   } catch (error) {
     throw error instanceof RegistrySyncError ? inFile(settings.path, [error.message], 1) : error;
   }

@@ -35,6 +35,8 @@ export interface RunRecord {
   readonly deep?: 'manifests' | 'bytes';
   /** Nothing was changed. */
   readonly dryRun?: boolean;
+  /** Of so many parts `report --merge` has made it; absent: it is of a run. */
+  readonly joinedFrom?: number;
   /** One line for people: what came of it, or why it failed. */
   readonly message?: string;
   /** What was counted, by name: rows, tags, copied, failed, bytesCopied … */
@@ -54,7 +56,8 @@ export async function writeRecord(workdir: string, record: RunRecord): Promise<v
 }
 
 /**
- * The record of the last run of `command` in a directory; `undefined`: there is none.
+ * The record of the last run of `command` in a directory; `undefined`: there is none. Members of it that are of
+ * another kind than they should be are left out: who edits one by hand breaks nothing.
  *
  * @throws {RegistrySyncError} `USAGE` when it can't be read, or is no such record.
  */
@@ -72,21 +75,63 @@ export async function readRecord(
     throw new RegistrySyncError('USAGE', `can't read ${path}: ${code}`, { cause });
   }
   const record = parsed(text);
-  if (record === undefined || record.command !== command) {
-    const message = `${path}: is no record of a ${command}: remove it, and run ${command} again`;
-    throw new RegistrySyncError('USAGE', message);
-  }
-  return record;
+  if (record?.command === command) return record;
+  const message = `${path}: is no record of a ${command}: remove it, and run ${command} again`;
+  throw new RegistrySyncError('USAGE', message);
 }
 
 const STATES: ReadonlySet<unknown> = new Set(['running', 'complete', 'partial', 'failed']);
 
 function parsed(text: string): RunRecord | undefined {
+  let found: unknown;
   try {
-    const record = JSON.parse(text) as RunRecord;
-    const isOne = STATES.has(record.state) && !Number.isNaN(Date.parse(record.startedAt));
-    return isOne ? record : undefined;
+    found = JSON.parse(text);
   } catch {
     return undefined;
   }
+  if (!isObject(found) || !STATES.has(found['state']) || !isTime(found['startedAt'])) {
+    return undefined;
+  }
+  const members = Object.entries(found).flatMap(([name, value]) => {
+    const kept = READERS[name as keyof RunRecord]?.(value);
+    return kept === undefined ? [] : [[name, kept] as const];
+  });
+  const defaults = { run: 'unknown', version: 'unknown' };
+  return { ...defaults, ...Object.fromEntries(members) } as RunRecord;
+}
+
+type Reader = (value: unknown) => unknown;
+
+const asText: Reader = (value) => (typeof value === 'string' ? value : undefined);
+const asTime: Reader = (value) => (isTime(value) ? value : undefined);
+const asSwitch: Reader = (value) => (typeof value === 'boolean' ? value : undefined);
+const asCount: Reader = (value) => (Number.isFinite(value) ? value : undefined);
+
+/** What each member may be: others are `undefined`. */
+const READERS: Readonly<Record<keyof RunRecord, Reader>> = {
+  command: asText,
+  run: asText,
+  version: asText,
+  state: asText,
+  startedAt: asTime,
+  endedAt: asTime,
+  shard: asText,
+  source: asText,
+  target: asText,
+  deep: (value) => (value === 'manifests' || value === 'bytes' ? value : undefined),
+  dryRun: asSwitch,
+  joinedFrom: asCount,
+  message: asText,
+  counts: (value) =>
+    isObject(value)
+      ? Object.fromEntries(Object.entries(value).filter(([, count]) => Number.isFinite(count)))
+      : {},
+};
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null;
+}
+
+function isTime(value: unknown): value is string {
+  return typeof value === 'string' && !Number.isNaN(Date.parse(value));
 }

@@ -136,7 +136,7 @@ const REFUSED: [string, string, string | RegExp][] = [
     / line 1: no column repo_name in the header/,
   ],
   ['a short row', `${HEADER}\na,x\n`, / line 2: "a,x" has 2 fields instead of 6$/],
-  ['an empty file', '', / no rows$/],
+  ['an empty file', '', / no rows, not even a header$/],
   ['a header without rows', `${HEADER}\n`, / no rows$/],
   ['binary garbage', '\0\u0001\u0002'.repeat(1e5), / from line 1 on: /],
   [
