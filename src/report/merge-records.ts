@@ -2,7 +2,13 @@
 import { RegistrySyncError } from '../base/errors.ts';
 import { parseShard, type Shard } from '../sync/shard.ts';
 import type { RunRecord } from '../sync/run-record.ts';
-import { REPORTED_COMMANDS, type Records, type ReportedCommand } from './records.ts';
+import { nameOf, runsApart } from './merge-runs.ts';
+import { isMissed, type Records } from './records.ts';
+import { counted } from './words.ts';
+
+/** What is joined. What prune did is not: its files are about the target, which the shards share. */
+export const JOINED_COMMANDS = ['crawl', 'sync', 'repair', 'verify'] as const;
+export type JoinedCommand = (typeof JOINED_COMMANDS)[number];
 
 export interface PartRecords {
   /** As it was given. */
@@ -30,7 +36,7 @@ export function checkAgreement(parts: readonly PartRecords[]): void {
     if (other !== undefined) throw usage(`${other} and ${part.name} are both shard ${text}`);
     shards.set(text, part.name);
   }
-  for (const command of REPORTED_COMMANDS) checkCommon(command, parts);
+  for (const command of JOINED_COMMANDS) checkCommon(command, parts);
 }
 
 function shareOf(count: number | undefined): string {
@@ -54,7 +60,7 @@ function shardOf({ name, records }: PartRecords): Shard | undefined {
   }
 }
 
-function checkCommon(command: ReportedCommand, parts: readonly PartRecords[]): void {
+function checkCommon(command: JoinedCommand, parts: readonly PartRecords[]): void {
   for (const key of COMMON) {
     let first: { readonly value: unknown; readonly name: string } | undefined;
     for (const { name, records } of parts) {
@@ -95,19 +101,22 @@ export function missingShards(parts: readonly PartRecords[]): string[] {
  * which has what is missing of the files already.
  */
 export function mergeRecord(
-  command: ReportedCommand,
+  command: JoinedCommand,
   parts: readonly PartRecords[],
   gaps: string[],
 ): RunRecord | undefined {
   const found = inOrder(parts.flatMap(({ records }) => records[command] ?? []));
   const [first] = found;
   if (first === undefined) return undefined;
-  const own = [
-    ...parts
-      .filter(({ records }) => records[command] === undefined)
-      .map(({ name }) => `${name} has no ${command}.json`),
-    ...found.flatMap(gapOf),
-  ];
+  const own = isMissed(command)
+    ? [
+        ...parts
+          .filter(({ records }) => records[command] === undefined)
+          .map(({ name }) => `${name} has no ${command}.json`),
+        ...found.flatMap(gapOf),
+        ...runsApart(command, found),
+      ]
+    : [];
   const isWhole = gaps.length === 0 && own.length === 0;
   const isComplete = isWhole && found.every(({ state }) => state === 'complete');
   const said = [
@@ -116,17 +125,19 @@ export function mergeRecord(
     ...found.filter(({ state }) => state === 'partial').flatMap(saidBy),
   ];
   gaps.push(...own);
-  const ended = found.flatMap(({ endedAt }) => endedAt ?? []);
-  const endedAt = latest(ended);
+  const ended = byTime(found.flatMap(({ endedAt }) => endedAt ?? []));
+  // A list is as old as its oldest part for those who ask for its age; work has ended when the last has.
+  const endedAt = command === 'crawl' ? ended[0] : ended.at(-1);
   return {
     command,
     run: listOf(found.map(({ run }) => run)),
     version: listOf(found.map(({ version }) => version)),
     state: isComplete ? 'complete' : 'partial',
-    startedAt: earliest(found.map(({ startedAt }) => startedAt)) ?? first.startedAt,
+    startedAt: byTime(found.map(({ startedAt }) => startedAt))[0] ?? first.startedAt,
     ...(endedAt === undefined ? {} : { endedAt }),
     ...common(first),
-    message: [`joined from ${found.length} shards`, ...new Set(said)].join('; '),
+    joinedFrom: found.length,
+    message: [`joined from ${partsOf(found)}`, ...new Set(said)].join('; '),
     counts: sum(found.map(({ counts = {} }) => counts)),
   };
 }
@@ -151,10 +162,6 @@ function saidBy(record: RunRecord): string[] {
   return record.message === undefined ? [] : [`${nameOf(record)}: ${record.message}`];
 }
 
-function nameOf({ shard, run }: RunRecord): string {
-  return shard === undefined ? `run ${run}` : `shard ${shard}`;
-}
-
 /** So many are named. */
 const MAX_LISTED = 3;
 
@@ -164,8 +171,9 @@ function listOf(values: readonly string[]): string {
   return unique.slice(0, MAX_LISTED).join(', ') + (rest > 0 ? ` and ${rest} more` : '');
 }
 
-const earliest = (times: readonly string[]): string | undefined => byTime(times)[0];
-const latest = (times: readonly string[]): string | undefined => byTime(times).at(-1);
+function partsOf(found: readonly RunRecord[]): string {
+  return counted(found.length, found[0]?.shard === undefined ? 'directory' : 'shard');
+}
 
 function byTime(times: readonly string[]): string[] {
   return times.toSorted((a, b) => Date.parse(a) - Date.parse(b));

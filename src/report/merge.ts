@@ -7,13 +7,20 @@ import { realpath, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 
 import { RegistrySyncError } from '../base/errors.ts';
-import { reading, writing } from '../files/file-failure.ts';
+import { isAbsent, reading, writing } from '../files/file-failure.ts';
 import { CsvFile } from '../sync/csv.ts';
-import { recordPath, writeRecord, type RunRecord } from '../sync/run-record.ts';
-import { checkAgreement, mergeRecord, missingShards, type PartRecords } from './merge-records.ts';
+import { readRecord, recordPath, writeRecord, type RunRecord } from '../sync/run-record.ts';
+import {
+  checkAgreement,
+  JOINED_COMMANDS,
+  mergeRecord,
+  missingShards,
+  type JoinedCommand,
+  type PartRecords,
+} from './merge-records.ts';
 import { MergedRows } from './merge-rows.ts';
 import { CSV_FILES, openCsv, readRows, type CsvName } from './row-files.ts';
-import { readPlainRecord, REPORTED_COMMANDS, type ReportedCommand } from './records.ts';
+import { readShownRecord } from './records.ts';
 
 /** What one shard left. */
 interface Part extends PartRecords {
@@ -21,12 +28,21 @@ interface Part extends PartRecords {
   readonly pathOf: (name: CsvName) => string | undefined;
 }
 
+/** What belongs together is of one run: none of it is left from an earlier one. */
+const GROUPS: Readonly<Record<JoinedCommand, readonly CsvName[]>> = {
+  crawl: ['repositories.csv', 'tags.csv'],
+  sync: ['results.csv'],
+  repair: ['repair-results.csv'],
+  verify: ['verify.csv'],
+};
+const JOINED_FILES = JOINED_COMMANDS.flatMap((command) => GROUPS[command]);
+
 /**
  * Writes the joined files into `workdir`. Resolves to what is missing for them to be the whole: shards,
  * files, runs that did not end.
  *
  * @throws {RegistrySyncError} `USAGE` when a part is no workdir of a shard, when two parts have the same
- * repository, or are parts of different runs.
+ * repository, when they can't be parts of one run, or when `workdir` has files of a run that was no join.
  */
 export async function mergeWorkdirs(
   names: readonly string[],
@@ -34,20 +50,21 @@ export async function mergeWorkdirs(
   signal: AbortSignal,
 ): Promise<readonly string[]> {
   await checkPlaces(names, workdir);
+  await checkReplaced(workdir);
   const parts = await Promise.all(names.map(readPart));
   checkAgreement(parts);
   const gaps = missingShards(parts);
   await using made = new MadeFiles();
-  for (const name of Object.keys(CSV_FILES) as CsvName[]) {
+  for (const name of JOINED_FILES) {
     const file = await mergeFile(name, { parts, workdir, gaps, signal });
     if (file !== undefined) made.files.set(name, file);
   }
   if (made.files.size === 0) {
-    const message = `--merge: none of ${names.join(', ')} has one of ${Object.keys(CSV_FILES).join(', ')}`;
+    const message = `--merge: none of ${names.join(', ')} has one of ${JOINED_FILES.join(', ')}`;
     throw new RegistrySyncError('USAGE', message);
   }
   const records = new Map(
-    REPORTED_COMMANDS.map((command) => [command, mergeRecord(command, parts, gaps)] as const),
+    JOINED_COMMANDS.map((command) => [command, mergeRecord(command, parts, gaps)] as const),
   );
   await commit(workdir, made.files, records);
   return gaps;
@@ -80,6 +97,37 @@ async function checkPlaces(names: readonly string[], workdir: string): Promise<v
   }
 }
 
+/** @throws {RegistrySyncError} `USAGE` when files would be lost that no earlier join has made. */
+async function checkReplaced(workdir: string): Promise<void> {
+  let isJoined = false;
+  for (const command of JOINED_COMMANDS) {
+    const record = await readRecord(workdir, command);
+    if (record === undefined) continue;
+    if (record.joinedFrom === undefined) throw ofNoJoin(workdir, `${command}.json`);
+    isJoined = true;
+  }
+  if (isJoined) return;
+  for (const name of JOINED_FILES) {
+    if (await isThere(join(workdir, name))) throw ofNoJoin(workdir, name);
+  }
+}
+
+function ofNoJoin(workdir: string, name: string): RegistrySyncError {
+  return usage(
+    `--workdir ${workdir} has a ${name} that is of no join, and would be replaced: give another directory, or remove it there`,
+  );
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return true;
+  } catch (error) {
+    if (isAbsent(error)) return false;
+    throw error;
+  }
+}
+
 function usage(message: string): RegistrySyncError {
   return new RegistrySyncError('USAGE', `--merge: ${message}`);
 }
@@ -90,9 +138,9 @@ async function readPart(name: string): Promise<Part> {
   if (!found.isDirectory()) {
     return { name, records: {}, pathOf: (file) => (file === 'results.csv' ? name : undefined) };
   }
-  const records: Partial<Record<ReportedCommand, RunRecord>> = {};
-  for (const command of REPORTED_COMMANDS) {
-    const record = await readPlainRecord(name, command, (text) => text);
+  const records: Partial<Record<JoinedCommand, RunRecord>> = {};
+  for (const command of JOINED_COMMANDS) {
+    const record = await readShownRecord(name, command, (text) => text);
     if (record !== undefined) records[command] = record;
   }
   return { name, records, pathOf: (file) => join(name, file) };
@@ -125,7 +173,7 @@ async function mergeFile(name: CsvName, merging: Merging): Promise<CsvFile | und
     }
   }
   if (without.length === parts.length) return undefined;
-  gaps.push(...without.map((part) => `${part} has no ${name}`));
+  if (name !== 'repair-results.csv') gaps.push(...without.map((part) => `${part} has no ${name}`));
   const merged = await CsvFile.create(join(workdir, name), CSV_FILES[name]);
   try {
     for (const fields of rows.inOrder()) await merged.write(fields);
@@ -137,30 +185,25 @@ async function mergeFile(name: CsvName, merging: Merging): Promise<CsvFile | und
   }
 }
 
-/** What belongs together is of one run: none of it is left from an earlier one. */
-const GROUPS: Readonly<Record<ReportedCommand, readonly CsvName[]>> = {
-  crawl: ['repositories.csv', 'tags.csv'],
-  sync: ['results.csv'],
-  verify: ['verify.csv'],
-};
-
-/** A record goes first and comes last: none ever says of other rows that they are whole. */
+/**
+ * A record says `running` before its files are replaced, and what it is when they are: none ever says of other rows
+ * that they are whole, and a join that was killed can be done again. Nothing of an earlier join stays.
+ */
 async function commit(
   workdir: string,
   files: ReadonlyMap<CsvName, CsvFile>,
-  records: ReadonlyMap<ReportedCommand, RunRecord | undefined>,
+  records: ReadonlyMap<JoinedCommand, RunRecord | undefined>,
 ): Promise<void> {
-  const groups = REPORTED_COMMANDS.filter(
-    (command) =>
-      records.get(command) !== undefined || GROUPS[command].some((name) => files.has(name)),
-  );
-  for (const command of groups) await remove(recordPath(workdir, command));
-  for (const name of groups.flatMap((command) => GROUPS[command])) {
-    const file = files.get(name);
-    if (file === undefined) await remove(join(workdir, name));
-    else await file.commit();
+  for (const [command, record] of records) {
+    if (record === undefined) await remove(recordPath(workdir, command));
+    else await writeRecord(workdir, { ...record, state: 'running' });
   }
-  for (const command of groups) {
+  for (const command of JOINED_COMMANDS) {
+    for (const name of GROUPS[command]) {
+      const file = files.get(name);
+      if (file === undefined) await remove(join(workdir, name));
+      else await file.commit();
+    }
     const record = records.get(command);
     if (record !== undefined) await writeRecord(workdir, record);
   }

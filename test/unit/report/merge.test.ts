@@ -103,7 +103,7 @@ describe('shards joined', () => {
 });
 
 describe('the record of joined shards', () => {
-  it('has sums, the first start, the last end', async () => {
+  it('has sums, the first start, and is as old as its oldest part', async () => {
     await using dir = await tempDir();
     const workdir = join(dir.path, 'joined');
     const parts = await Promise.all(
@@ -113,7 +113,6 @@ describe('the record of joined shards', () => {
           records: [
             {
               command: 'crawl',
-              run: `run-${index}`,
               shard: `${index}/2`,
               source: 's.test',
               startedAt: `2026-11-21T03:0${5 - index}:00Z`,
@@ -129,12 +128,13 @@ describe('the record of joined shards', () => {
 
     deepEqual(await readRecord(workdir, 'crawl'), {
       command: 'crawl',
-      run: 'run-0, run-1',
+      run: 'run-1',
       version: '0.1.0',
       state: 'complete',
       startedAt: '2026-11-21T03:04:00Z',
-      endedAt: '2026-11-21T03:15:00Z',
+      endedAt: '2026-11-21T03:14:00Z',
       source: 's.test',
+      joinedFrom: 2,
       message: 'joined from 2 shards',
       counts: { tags: 21 },
     });
@@ -339,18 +339,49 @@ describe('shards that do not belong together', () => {
 describe('the directory of an earlier join', () => {
   it('keeps nothing that would be taken for a part of the new one', async () => {
     await using dir = await tempDir();
-    const workdir = await writeWorkdir(join(dir.path, 'joined'), {
-      repositories: ['old/one'],
-      tags: [],
-      verdicts: [],
-      records: [{ command: 'crawl' }],
-    });
+    const workdir = join(dir.path, 'joined');
+    await mergeWorkdirs(await shards(dir.path, 2), workdir, signal);
     const part = await writeWorkdir(join(dir.path, 'part'), {
       tags: [{ path: 'acme/web', name: '1' }],
+      records: [{ command: 'crawl' }],
     });
 
     await mergeWorkdirs([part], workdir, signal);
 
-    deepEqual((await readdir(workdir)).toSorted(), ['tags.csv', 'verify.csv']);
+    deepEqual((await readdir(workdir)).toSorted(), ['crawl.json', 'tags.csv']);
   });
+
+  it('may be that of a join that was killed', async () => {
+    await using dir = await tempDir();
+    const workdir = join(dir.path, 'joined');
+    const parts = await shards(dir.path, 2);
+    await mergeWorkdirs(parts, workdir, signal);
+    const record = await readRecord(workdir, 'crawl');
+    await writeWorkdir(workdir, { records: [{ ...record, state: 'running' }] });
+
+    deepEqual(await mergeWorkdirs(parts, workdir, signal), []);
+
+    equal((await readRecord(workdir, 'crawl'))?.state, 'complete');
+  });
+});
+
+describe('a directory that is of no join', () => {
+  for (const [name, content] of [
+    ['crawl.json', { records: [{ command: 'crawl' }] }],
+    ['sync.json', { records: [{ command: 'sync' }] }],
+    ['tags.csv', { tags: [] }],
+    ['verify.csv', { verdicts: [] }],
+  ] as const) {
+    it(`is left as it is where it has a ${name}`, async () => {
+      await using dir = await tempDir();
+      const workdir = await writeWorkdir(join(dir.path, 'own'), content);
+
+      await rejects(mergeWorkdirs(await shards(dir.path, 2), workdir, signal), {
+        code: 'USAGE',
+        message: new RegExp(`own has a ${name} that is of no join, and would be replaced`),
+      });
+
+      deepEqual(await readdir(workdir), [name]);
+    });
+  }
 });
