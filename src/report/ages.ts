@@ -25,12 +25,11 @@ export interface Ages {
   readonly unknown: number;
 }
 
-/** `updated`: seconds since 1970, 0 for unknown; the first `count` of them. */
-export function agesOf(updated: Uint32Array, count: number, nowMs: number): Ages {
+/** `updated`: seconds since 1970, 0 for unknown. */
+export function agesOf(updated: Iterable<number>, nowMs: number): Ages {
   const counts = BANDS.map(() => 0);
   let unknown = 0;
-  for (let row = 0; row < count; row += 1) {
-    const seconds = updated[row] ?? 0;
+  for (const seconds of updated) {
     if (seconds === 0) unknown += 1;
     else {
       const days = (nowMs / 1000 - seconds) / DAY_SECONDS;

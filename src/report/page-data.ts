@@ -3,6 +3,7 @@ import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 
 import {
+  CHANGES,
   DIGEST_CHARS,
   STATES,
   type PageRepositories,
@@ -112,6 +113,9 @@ class Texts {
   }
 }
 
+const GONE = CHANGES.indexOf('gone');
+const GONE_STATE = STATES.indexOf('gone');
+
 function rowColumns(
   report: Report,
   inOrder: readonly number[],
@@ -130,7 +134,10 @@ function rowColumns(
   }
   return {
     count: inOrder.length,
-    state: inOrder.map((row) => report.states[row] ?? STATES.indexOf('gone')),
+    // What has gone since the previous run may still be in results.csv.
+    state: inOrder.map((row) =>
+      columns.change[row] === GONE ? GONE_STATE : (report.states[row] ?? 0),
+    ),
     outcome: column(columns.outcome),
     check: column(columns.check),
     change: column(columns.change),
@@ -147,11 +154,15 @@ function rowColumns(
 /** All that is to be said of a row: why it failed, what was found, what it was before. */
 export function remarkOf({ workdir: { rows } }: Pick<Report, 'workdir'>, row: number): string {
   const { foundDigest, previousDigest, syncedDigest } = rows.rare;
-  const [detail, error] = [rows.detailOf(row), rows.errorOf(row)];
+  const [detail, error, repairError] = [
+    rows.detailOf(row),
+    rows.errorOf(row),
+    rows.repairErrorOf(row),
+  ];
   const found = foundDigest.get(row);
   return [
-    ...(detail === '' ? [] : [detail]),
-    ...(error === '' || error === detail ? [] : [error]),
+    ...new Set([detail, error, repairError].filter((text) => text !== '')),
+    ...(rows.repairOf(row) === 'copied' ? ['repaired'] : []),
     ...(found === undefined || detail.includes(found) ? [] : [`the target has ${found}`]),
     ...named('synced as', syncedDigest.get(row)),
     ...named('was', previousDigest.get(row)),

@@ -1,10 +1,18 @@
 /** The sections of the page about time: age of tags, what has changed, when what ran. */
-import type { RunRecord } from '../sync/run-record.ts';
+import { RECORDED_COMMANDS, type RunRecord } from '../sync/run-record.ts';
 import { html, type Html } from './html.ts';
 import { allButton } from './page-sections.ts';
+import { PRUNING_WORDS, PRUNINGS, type Pruning } from './pruned.ts';
+import { isMissed } from './records.ts';
 import type { Report } from './report.ts';
-import { REPORTED_COMMANDS } from './records.ts';
-import { counted, durationOf, formatCount, formatCounted, formatTime } from './words.ts';
+import {
+  counted,
+  durationOf,
+  fateOfGone,
+  formatCount,
+  formatCounted,
+  formatTime,
+} from './words.ts';
 
 export function ageSection({ ages: { bands, unknown }, workdir }: Report): Html {
   const most = Math.max(1, ...bands.map(({ count }) => count));
@@ -45,13 +53,13 @@ export function ageSection({ ages: { bands, unknown }, workdir }: Report): Html 
   </section>`;
 }
 
-export function changeSection({ previous }: Report): Html | undefined {
+export function changeSection({ previous, workdir }: Report): Html | undefined {
   if (previous === undefined) return undefined;
   const { changes, records, path } = previous;
   const run = records.sync ?? records.crawl;
   const lines = [
     ['new', changes.new, 'came'],
-    ['gone', changes.gone, 'went from the source; a sync deletes nothing'],
+    ['gone', changes.gone, `went from the source; ${fateOfGone(workdir.pruned.count('deleted'))}`],
     ['moved', changes.moved, 'moved to another digest'],
   ] as const;
   return html`<section id="changes" aria-labelledby="changes-title">
@@ -72,11 +80,44 @@ export function changeSection({ previous }: Report): Html | undefined {
   </section>`;
 }
 
+export function pruneSection({ workdir: { pruned } }: Report): Html | undefined {
+  if (pruned.isEmpty) return undefined;
+  return html`<section id="pruned" aria-labelledby="pruned-title">
+    <h2 id="pruned-title">Pruned at the target</h2>
+    ${PRUNINGS.filter((status) => pruned.count(status) > 0).map(
+      (status) =>
+        html`<details>
+          <summary>
+            <span class="count">${formatCount(pruned.count(status))}</span>
+            <span class="reason">${PRUNING_WORDS[status]}</span>
+          </summary>
+          ${prunedList(pruned, status)}
+        </details>`,
+    )}
+  </section>`;
+}
+
+function prunedList(pruned: Report['workdir']['pruned'], status: Pruning): Html {
+  const images = pruned.named(status);
+  const more = pruned.count(status) - images.length;
+  return html`<ul class="examples">
+    ${images.map(
+      ({ image, error }) =>
+        html`<li>
+          <span class="image">${image}</span>
+          <span class="why">${error}</span>
+        </li>`,
+    )}${more > 0 ? html`<li>and ${formatCount(more)} more: see prune-results.csv</li>` : undefined}
+  </ul>`;
+}
+
 export function runSection({ workdir: { records } }: Report): Html {
   return html`<section id="runs" aria-labelledby="runs-title">
     <h2 id="runs-title">Runs</h2>
     <div class="runs">
-      ${REPORTED_COMMANDS.map((command) => {
+      ${RECORDED_COMMANDS.filter(
+        (command) => isMissed(command) || records[command] !== undefined,
+      ).map((command) => {
         const record = records[command];
         return html`<div class="run">
           <h3>${command}</h3>
@@ -95,6 +136,7 @@ function runList(record: RunRecord): Html {
     ['run', record.run],
     ['version', record.version],
     ['shard', record.shard],
+    ['joined from', record.joinedFrom === undefined ? undefined : String(record.joinedFrom)],
     ['source', record.source],
     ['target', record.target],
     ['deep', record.deep],

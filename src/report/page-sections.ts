@@ -88,8 +88,8 @@ export function failureSection(report: Report): Html {
 
 function failuresInWords({ totals, reasons }: Report): string {
   const text = `${counted(totals.failures, 'tag')} failed, for ${counted(reasons.length, 'reason')}.`;
-  const there = totals.failures - totals.failed;
-  return there > 0 ? `${text} ${formatCount(there)} are at the target all the same.` : text;
+  const there = totals.failedYetThere;
+  return there > 0 ? `${text} ${formatCount(there)} of them are at the target all the same.` : text;
 }
 
 function reasonDetails(report: Report, { text, count, examples }: Reason, isOpen: boolean): Html {

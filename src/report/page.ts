@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 
 import { html, trusted, type Html } from './html.ts';
 import { pageData, type PageData } from './page-data.ts';
-import { ageSection, changeSection, runSection } from './page-history.ts';
+import { ageSection, changeSection, pruneSection, runSection } from './page-history.ts';
 import { failureSection, noteSection, totalSection, wrongSection } from './page-sections.ts';
 import type { Report } from './report.ts';
 import { counted, formatTime } from './words.ts';
@@ -55,7 +55,7 @@ function document(report: Report, { script, style }: PageAssets, data: PageData)
         <main id="content" tabindex="-1">
           ${totalSection(report)} ${noteSection(report)} ${failureSection(report)}
           ${wrongSection(report)} ${tableSections(data)} ${ageSection(report)}
-          ${changeSection(report)} ${runSection(report)}
+          ${changeSection(report)} ${pruneSection(report)} ${runSection(report)}
         </main>
         <footer>
           <p>
@@ -102,6 +102,7 @@ function header(report: Report): Html {
         <li data-script hidden><a href="#tags">Tags</a></li>
         <li><a href="#ages">Age</a></li>
         ${report.previous === undefined ? undefined : html`<li><a href="#changes">Changes</a></li>`}
+        ${report.workdir.pruned.isEmpty ? undefined : html`<li><a href="#pruned">Pruned</a></li>`}
         <li><a href="#runs">Runs</a></li>
       </ul>
     </nav>
@@ -120,7 +121,7 @@ function tableSections({ rowsLeftOut, repositoriesLeftOut }: PageData): Html {
       ? undefined
       : html`<p>
           This page has the tags that are not as they should be, or have changed.
-          ${counted(rowsLeftOut, 'tag')} more are in tags.csv and results.csv.
+          ${counted(rowsLeftOut, 'tag')} more are in the CSV files.
         </p>`;
   const leftRepositories =
     repositoriesLeftOut === 0

@@ -26,6 +26,7 @@ export const STATES = [
   'would-copy',
   'no-result',
   'gone',
+  'unlisted',
 ] as const;
 export type State = (typeof STATES)[number];
 
@@ -39,6 +40,7 @@ export const STATE_WORDS: Readonly<Record<State, string>> = {
   'would-copy': 'would be copied',
   'no-result': 'no result',
   gone: 'gone from the source',
+  unlisted: 'not in tags.csv',
 };
 
 /** Hexadecimal digits of a sha256. */

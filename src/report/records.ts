@@ -1,39 +1,37 @@
-/** The records of runs, as far as they are what they should be: who edits one by hand breaks no report. */
+/** The records of runs, as they may be shown. */
 import { onOneLine } from '../base/shown.ts';
 import { readRecord, type RecordedCommand, type RunRecord } from '../sync/run-record.ts';
 
-export const REPORTED_COMMANDS = ['crawl', 'sync', 'verify'] as const satisfies RecordedCommand[];
-export type ReportedCommand = (typeof REPORTED_COMMANDS)[number];
-export type Records = { readonly [C in ReportedCommand]?: RunRecord };
+/** These are not in every workdir, and not missed. */
+const RARE_COMMANDS: ReadonlySet<RecordedCommand> = new Set(['repair', 'prune']);
+
+export function isMissed(command: RecordedCommand): boolean {
+  return !RARE_COMMANDS.has(command);
+}
+
+export type Records = { readonly [C in RecordedCommand]?: RunRecord };
 
 /**
- * The record of the last run of `command` in a directory; `undefined`: there is none. Members of it that are of
- * another kind than they should be are left out.
+ * The record of the last run of `command` in a directory, its texts as they may be shown; `undefined`: there is none.
  *
  * @throws {RegistrySyncError} `USAGE` when it can't be read, or is no such record.
  */
-export async function readPlainRecord(
+export async function readShownRecord(
   workdir: string,
-  command: ReportedCommand,
+  command: RecordedCommand,
   hide: (text: string) => string,
 ): Promise<RunRecord | undefined> {
   const record = await readRecord(workdir, command);
   if (record === undefined) return undefined;
-  const members = Object.entries(record).flatMap(
-    ([name, value]: [string, unknown]): [string, unknown][] => {
-      if (name === 'counts') return [[name, countsIn(value)]];
-      if (name === 'dryRun') return typeof value === 'boolean' ? [[name, value]] : [];
-      return typeof value === 'string' ? [[name, plain(hide(value))]] : [];
-    },
-  );
-  const defaults = { run: 'unknown', version: 'unknown' };
-  return { ...defaults, ...Object.fromEntries(members) } as RunRecord;
+  const members = Object.entries(record).map(([name, value]: [string, unknown]) => {
+    return [name, typeof value === 'string' ? plain(hide(value)) : value] as const;
+  });
+  return Object.fromEntries(members) as unknown as RunRecord;
 }
 
-function countsIn(value: unknown): Record<string, number> {
-  if (typeof value !== 'object' || value === null) return {};
-  const counts = Object.entries(value).filter(([, count]) => Number.isFinite(count));
-  return Object.fromEntries(counts) as Record<string, number>;
+/** Milliseconds since 1970. */
+export function startOf({ startedAt }: RunRecord): number {
+  return Date.parse(startedAt);
 }
 
 /** On one line, without marks that turn the direction of text: they would show one name as another. */

@@ -27,6 +27,8 @@ interface Columns {
   readonly outcome: Uint8Array;
   /** Of CHECKS; 0: none. */
   readonly check: Uint8Array;
+  /** Of OUTCOMES, by repair-results.csv; 0: none. */
+  readonly repair: Uint8Array;
   /** Of CHANGES; 0: none. */
   readonly change: Uint8Array;
   /** When the tag was last updated, else created; seconds since 1970, 0: unknown. */
@@ -38,6 +40,8 @@ interface Columns {
   readonly elapsedMs: Uint32Array;
   /** Of `texts`: the error of the sync. */
   readonly error: Uint32Array;
+  /** Of `texts`: the error of the repair. */
+  readonly repairError: Uint32Array;
   /** Of `texts`: what verify has to say. */
   readonly detail: Uint32Array;
   /** Of `texts`: the name at the target, without the tag if that is the row's. */
@@ -132,6 +136,10 @@ export class ReportRows {
     return this.texts.at(this.#columns.error[row] ?? 0);
   }
 
+  repairErrorOf(row: number): string {
+    return this.texts.at(this.#columns.repairError[row] ?? 0);
+  }
+
   detailOf(row: number): string {
     return this.texts.at(this.#columns.detail[row] ?? 0);
   }
@@ -142,6 +150,16 @@ export class ReportRows {
 
   checkOf(row: number): Check {
     return CHECKS[this.#columns.check[row] ?? 0] ?? 'none';
+  }
+
+  repairOf(row: number): Outcome {
+    return OUTCOMES[this.#columns.repair[row] ?? 0] ?? 'none';
+  }
+
+  /** How many repairs came to that. */
+  countRepairs(outcome: Outcome): number {
+    const wanted = OUTCOMES.indexOf(outcome);
+    return this.#columns.repair.reduce((sum, found) => sum + Number(found === wanted), 0);
   }
 
   changeOf(row: number): Change {
@@ -184,12 +202,14 @@ function columnsOf(rows: number): Columns {
     isInTags: new Uint8Array(rows),
     outcome: new Uint8Array(rows),
     check: new Uint8Array(rows),
+    repair: new Uint8Array(rows),
     change: new Uint8Array(rows),
     updated: new Uint32Array(rows),
     bytes: new Float64Array(rows),
     size: new Float64Array(rows),
     elapsedMs: new Uint32Array(rows),
     error: new Uint32Array(rows),
+    repairError: new Uint32Array(rows),
     detail: new Uint32Array(rows),
     target: new Uint32Array(rows),
   };

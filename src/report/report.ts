@@ -5,6 +5,7 @@ import { agesOf, type Ages } from './ages.ts';
 import { notesOf } from './notes.ts';
 import { findPrevious, markChanges, type ChangeCounts } from './previous.ts';
 import { ReportStrings } from './report-rows.ts';
+import { isUnlisted } from './row-state.ts';
 import { settle, type ReportTotals, type Settled } from './settle.ts';
 import { type Records } from './records.ts';
 import { readWorkdir, type ReadSettings, type Workdir } from './workdir.ts';
@@ -46,8 +47,7 @@ export async function makeReport(settings: ReportSettings): Promise<Report> {
   const reading = { strings: new ReportStrings(), hide, signal };
   const workdir = await readWorkdir(settings.workdir, reading);
   const settled = settle(workdir);
-  const { rows } = workdir;
-  const ages = agesOf(rows.columns.updated, rows.count, now);
+  const ages = agesOf(updatesIn(workdir), now);
   const remarks: string[] = [];
   const before = await readPrevious(settings, reading, (text) => remarks.push(text));
   const previous: Previous | undefined = before && {
@@ -59,6 +59,13 @@ export async function makeReport(settings: ReportSettings): Promise<Report> {
   const asked = remarks.length === 0 ? settings.previous : undefined;
   const notes = [...remarks, ...notesOf(workdir, settled.totals, { asked, found: before })];
   return { ...settled, workdir, version: settings.version, madeAt: now, ages, previous, notes };
+}
+
+function* updatesIn(workdir: Workdir): Generator<number, void, void> {
+  const { count, columns } = workdir.rows;
+  for (let row = 0; row < count; row += 1) {
+    if (!isUnlisted(workdir, row)) yield columns.updated[row] ?? 0;
+  }
 }
 
 /** A damaged run of earlier days is no reason for today's report to fail, unless it was asked for. */

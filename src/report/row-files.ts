@@ -1,32 +1,36 @@
-/** The CSV files of a workdir, row by row: tags.csv, results.csv, verify.csv and repositories.csv. */
+/** The CSV files of a workdir, row by row. */
 import { open, type FileHandle } from 'node:fs/promises';
 
 import { isError, RegistrySyncError } from '../base/errors.ts';
 import { reading } from '../files/file-failure.ts';
 import { isRepositoryPath } from '../image/reference.ts';
 import {
+  PRUNE_RESULT_COLUMNS,
   REPOSITORY_COLUMNS,
   RESULT_COLUMNS,
   TAG_COLUMNS,
   VERIFY_COLUMNS,
 } from '../sync/columns.ts';
-import { readCsv, type CsvRecord } from '../sync/csv.ts';
+import { EMPTY_FILE, readCsv, type CsvRecord } from '../sync/csv.ts';
 import { pathOf, splitPath, tagRowReader, versionOf } from '../sync/tag-row.ts';
 import { CHECKS, OUTCOMES } from './payload.ts';
+import { PRUNINGS } from './pruned.ts';
 
-/** The CSV files, with their columns. */
+/** The CSV files, with their columns, in the order in which they are read. */
 export const CSV_FILES = {
   'repositories.csv': REPOSITORY_COLUMNS,
   'tags.csv': TAG_COLUMNS,
   'results.csv': RESULT_COLUMNS,
   'verify.csv': VERIFY_COLUMNS,
+  'repair-results.csv': RESULT_COLUMNS,
+  'prune-results.csv': PRUNE_RESULT_COLUMNS,
 } as const;
 export type CsvName = keyof typeof CSV_FILES;
 
 /** A row of any of the files. */
 export interface FileRow {
   readonly line: number;
-  /** Of the repository: `namespace/repository`. */
+  /** Of the repository: `namespace/repository`; in prune-results.csv as at the target, else as at the source. */
   readonly path: string;
   /** `tag` or `@digest`; empty in repositories.csv. */
   readonly name: string;
@@ -35,7 +39,12 @@ export interface FileRow {
 }
 
 /** Written as a run goes on. */
-const GROWING: ReadonlySet<CsvName> = new Set(['results.csv', 'verify.csv']);
+const GROWING: ReadonlySet<CsvName> = new Set([
+  'results.csv',
+  'verify.csv',
+  'repair-results.csv',
+  'prune-results.csv',
+]);
 
 /** What was found wrong with a file that is used all the same. */
 export type Remark = (text: string) => void;
@@ -51,8 +60,8 @@ export async function openCsv(path: string): Promise<FileHandle | undefined> {
 }
 
 /**
- * The rows of a file. results.csv and verify.csv are written as a run goes on: where they end in the
- * middle of a row, the run was killed, and that is a remark.
+ * The rows of a file. Some are written as a run goes on: where they end in the middle of a row, the run was
+ * killed, and that is a remark.
  *
  * @throws {RegistrySyncError} `USAGE` that names file, line and value.
  */
@@ -91,7 +100,7 @@ async function* attemptAll(
     if (read === undefined) read = reader(record);
     else yield attempt(read, record);
   }
-  if (read === undefined) throw new RegistrySyncError('USAGE', 'is empty, not even a header');
+  if (read === undefined) throw new RegistrySyncError('USAGE', EMPTY_FILE);
 }
 
 /** An empty file ends in no line. */
@@ -121,6 +130,8 @@ const READERS: Readonly<Record<CsvName, Reader>> = {
   'tags.csv': (header) => keyedReader(header, TAG_COLUMNS, () => {}),
   'results.csv': (header) => keyedReader(header, RESULT_COLUMNS, checkResult),
   'verify.csv': (header) => keyedReader(header, VERIFY_COLUMNS, checkVerdict),
+  'repair-results.csv': (header) => keyedReader(header, RESULT_COLUMNS, checkResult),
+  'prune-results.csv': pruningReader,
 };
 
 type Check = (line: number, field: (name: string) => string) => void;
@@ -175,6 +186,19 @@ function repositoryReader(header: CsvRecord): (record: CsvRecord) => FileRow {
     if (!isRepositoryPath(path)) throw wrong(line, path, 'is no name of a repository');
     const split = splitPath(path);
     return { line, path, name: '', fields: [split.namespace, split.repository] };
+  };
+}
+
+function pruningReader(header: CsvRecord): (record: CsvRecord) => FileRow {
+  const positions = positionsOf(header, PRUNE_RESULT_COLUMNS);
+  const absent = PRUNE_RESULT_COLUMNS.find((_name, at) => positions[at] === -1);
+  if (absent !== undefined) throw noColumn(header, absent);
+  return ({ line, fields: all }) => {
+    const fields = positions.map((at) => all[at] ?? '');
+    const [path = '', name = '', , status = ''] = fields;
+    if (!isRepositoryPath(path)) throw wrong(line, path, 'is no name of a repository');
+    checkOneOf(line, status, PRUNINGS);
+    return { line, path, name, fields };
   };
 }
 

@@ -1,10 +1,12 @@
 /** What the rows of a workdir come to: the state of each, totals, totals of repositories, reasons, ages. */
 import { Fingerprints } from '../sync/fingerprints.ts';
-import { STATES, type State } from './payload.ts';
+import { STATES, type Outcome, type State } from './payload.ts';
 import { Reasons, reasonOf, type Reason } from './reason.ts';
-import type { Workdir } from './workdir.ts';
+import { isUnlisted, stateReader } from './row-state.ts';
 import { compareText } from './strings.ts';
+import type { Workdir } from './workdir.ts';
 
+/** Of rows of tags.csv; where there is none, of all rows that there are. */
 export interface ReportTotals {
   readonly repositories: number;
   readonly tags: number;
@@ -15,12 +17,16 @@ export interface ReportTotals {
   readonly damaged: number;
   readonly wouldCopy: number;
   readonly noResult: number;
-  /** Rows of results.csv and verify.csv that are not in tags.csv. */
+  /** Rows of the other files that are not in tags.csv: none of the other totals counts them. */
   readonly notInTags: number;
+  /** By results.csv. */
   readonly copied: number;
   readonly unchanged: number;
+  /** How those came to be there that are. */
+  readonly thereBy: Readonly<Record<Arrival, number>>;
   /** Rows that sync or verify failed at, also if the image is at the target all the same. */
   readonly failures: number;
+  readonly failedYetThere: number;
   readonly bytesMoved: number;
   /** Rows that verify has looked at. */
   readonly verified: number;
@@ -28,6 +34,9 @@ export interface ReportTotals {
   readonly imageBytes: number;
   readonly images: number;
 }
+
+/** By whom an image is known to be at the target; `verified`: by verify.csv alone. */
+export type Arrival = 'copied' | 'unchanged' | 'repaired' | 'verified';
 
 export interface RepositoryTotals {
   readonly path: string;
@@ -55,20 +64,6 @@ export interface Settled {
 
 export const WRONG_STATES: readonly State[] = ['failed', 'missing', 'differs', 'damaged'];
 
-/** The crawl began after the sync: what the sync says may be of older tags. */
-export function isSyncOlder({ records: { crawl, sync } }: Pick<Workdir, 'records'>): boolean {
-  return crawl !== undefined && sync !== undefined && startOf(sync) < startOf(crawl);
-}
-
-/** The sync began after verify. */
-export function isVerifyOlder({ records: { sync, verify } }: Pick<Workdir, 'records'>): boolean {
-  return sync !== undefined && verify !== undefined && startOf(verify) < startOf(sync);
-}
-
-export function startOf({ startedAt }: { readonly startedAt: string }): number {
-  return Date.parse(startedAt);
-}
-
 export function settle(workdir: Workdir): Settled {
   const { rows } = workdir;
   const { columns } = rows;
@@ -83,6 +78,7 @@ export function settle(workdir: Workdir): Settled {
     const state = stateOf(row);
     states[row] = STATES.indexOf(state);
     perState.set(state, (perState.get(state) ?? 0) + 1);
+    if (state === 'unlisted') continue;
     if (hasFailed(workdir, row)) reasons.add(reasonOfRow(workdir, row), row);
     const pathId = columns.path[row] ?? 0;
     const known = repositories.get(pathId);
@@ -92,37 +88,26 @@ export function settle(workdir: Workdir): Settled {
   }
   return {
     states,
-    totals: { repositories: repositories.size, ...totalsOf(workdir, perState) },
+    totals: { repositories: repositories.size, ...totalsOf(workdir, states, perState) },
     repositories: [...repositories.values()].toSorted((a, b) => compareText(a.path, b.path)),
     reasons: reasons.list(),
   };
 }
 
-/** Verify has looked at the target itself: what it says counts, unless a sync came after it. */
-function stateReader(workdir: Workdir): (row: number) => State {
-  const { rows } = workdir;
-  const syncOlder = isSyncOlder(workdir);
-  const verifyOlder = isVerifyOlder(workdir);
-  return (row) => {
-    const check = rows.checkOf(row);
-    const outcome = rows.outcomeOf(row);
-    const isOfOlderTag = syncOlder && rows.rare.syncedDigest.has(row);
-    if (check !== 'none' && !(verifyOlder && outcome !== 'none')) {
-      if (check === 'ok') return 'there';
-      return outcome === 'failed' ? 'failed' : check; // which says why it is missing
-    }
-    if (outcome === 'none' || isOfOlderTag) return 'no-result';
-    if (outcome === 'failed' || outcome === 'would-copy') return outcome;
-    return 'there';
-  };
-}
-
+/** Whether somebody failed at it, also if the image is at the target all the same. */
 export function hasFailed({ rows }: Pick<Workdir, 'rows'>, row: number): boolean {
-  return rows.outcomeOf(row) === 'failed' || rows.checkOf(row) === 'failed';
+  return [rows.outcomeOf(row), rows.checkOf(row), rows.repairOf(row)].includes('failed');
 }
 
-function reasonOfRow({ rows }: Workdir, row: number): string {
-  const error = rows.outcomeOf(row) === 'failed' ? rows.errorOf(row) : rows.detailOf(row);
+/** Why it failed, by who was last to say so. */
+export function failureOf({ rows }: Pick<Workdir, 'rows'>, row: number): string {
+  if (rows.repairOf(row) === 'failed') return rows.repairErrorOf(row);
+  return rows.outcomeOf(row) === 'failed' ? rows.errorOf(row) : rows.detailOf(row);
+}
+
+function reasonOfRow(workdir: Workdir, row: number): string {
+  const { rows } = workdir;
+  const error = failureOf(workdir, row);
   if (error === '') return 'no reason given';
   const target = rows.texts.at(rows.columns.target[row] ?? 0);
   return reasonOf(error, { path: rows.pathOf(row), name: rows.nameOf(row), target });
@@ -149,19 +134,31 @@ function addTo(
 
 function totalsOf(
   workdir: Workdir,
+  states: Uint8Array,
   perState: ReadonlyMap<State, number>,
 ): Omit<ReportTotals, 'repositories'> {
-  const { rows, files } = workdir;
+  const { rows } = workdir;
   const { columns } = rows;
   const seen = new Fingerprints();
-  const sums = { failures: 0, inTags: 0, bytesMoved: 0, verified: 0, imageBytes: 0, images: 0 };
-  const outcomes = { none: 0, copied: 0, unchanged: 0, 'would-copy': 0, failed: 0 };
+  const sums = {
+    failures: 0,
+    failedYetThere: 0,
+    bytesMoved: 0,
+    verified: 0,
+    imageBytes: 0,
+    images: 0,
+  };
+  const outcomes = noOutcomes();
+  const thereBy = { copied: 0, unchanged: 0, repaired: 0, verified: 0 };
   for (let row = 0; row < rows.count; row += 1) {
-    sums.inTags += columns.isInTags[row] ?? 0;
+    if (isUnlisted(workdir, row)) continue;
     sums.bytesMoved += columns.bytes[row] ?? 0;
     outcomes[rows.outcomeOf(row)] += 1;
+    if (states[row] === THERE) thereBy[arrivalOf(workdir, row)] += 1;
     if (rows.checkOf(row) !== 'none') sums.verified += 1;
-    if (hasFailed(workdir, row)) sums.failures += 1;
+    const failed = Number(hasFailed(workdir, row));
+    sums.failures += failed;
+    if (states[row] === THERE) sums.failedYetThere += failed;
     const size = columns.size[row] ?? -1;
     if (size < 0 || seen.add(rows.digests.at(row), '') !== 'new') continue;
     sums.imageBytes += size;
@@ -169,7 +166,7 @@ function totalsOf(
   }
   const of = (state: State): number => perState.get(state) ?? 0;
   return {
-    tags: rows.count,
+    tags: rows.count - of('unlisted'),
     there: of('there'),
     failed: of('failed'),
     missing: of('missing'),
@@ -177,13 +174,22 @@ function totalsOf(
     damaged: of('damaged'),
     wouldCopy: of('would-copy'),
     noResult: of('no-result'),
-    notInTags: files.has('tags.csv') ? rows.count - sums.inTags : 0,
+    notInTags: of('unlisted'),
     copied: outcomes.copied,
     unchanged: outcomes.unchanged,
-    failures: sums.failures,
-    bytesMoved: sums.bytesMoved,
-    verified: sums.verified,
-    imageBytes: sums.imageBytes,
-    images: sums.images,
+    thereBy,
+    ...sums,
   };
+}
+
+const THERE = STATES.indexOf('there');
+
+function noOutcomes(): Record<Outcome, number> {
+  return { none: 0, copied: 0, unchanged: 0, 'would-copy': 0, failed: 0 };
+}
+
+function arrivalOf({ rows }: Workdir, row: number): Arrival {
+  if (rows.repairOf(row) === 'copied') return 'repaired';
+  const outcome = rows.outcomeOf(row);
+  return outcome === 'copied' || outcome === 'unchanged' ? outcome : 'verified';
 }

@@ -64,6 +64,23 @@ export function inOneSentence(totals: ReportTotals): string {
   return `${formatCount(totals.there)} of ${counted(totals.tags, 'tag')} are at the target; ${rest.join(', ')}.`;
 }
 
+/** How those that are at the target came there: `3 copied, 40 unchanged, 2 repaired`. */
+export function arrivalsIn({ thereBy }: ReportTotals): string {
+  const { copied, unchanged, repaired, verified } = thereBy;
+  return [
+    `${formatCount(copied)} copied`,
+    `${formatCount(unchanged)} unchanged`,
+    ...(repaired > 0 ? [`${formatCount(repaired)} repaired`] : []),
+    ...(verified > 0 ? [`${formatCount(verified)} by verify.csv alone`] : []),
+  ].join(', ');
+}
+
+/** What is to be known of tags that went from the source. */
+export function fateOfGone(pruned: number): string {
+  const isPruned = pruned > 0 ? `, and has deleted ${counted(pruned, 'tag')}` : '';
+  return `sync leaves them at the target, prune deletes them there${isPruned}`;
+}
+
 export interface TotalLine {
   readonly name: string;
   readonly value: (totals: ReportTotals) => string;
@@ -98,7 +115,17 @@ export const TOTAL_LINES: readonly TotalLine[] = [
   })),
   { name: 'Copied', value: (t) => formatCount(t.copied), isShown: always },
   { name: 'Unchanged', value: (t) => formatCount(t.unchanged), isShown: always },
+  {
+    name: 'Repaired',
+    value: (t) => formatCount(t.thereBy.repaired),
+    isShown: (t) => t.thereBy.repaired > 0,
+  },
   { name: 'Verified', value: (t) => formatCount(t.verified), isShown: (t) => t.verified > 0 },
+  {
+    name: 'Not in tags.csv',
+    value: (t) => formatCount(t.notInTags),
+    isShown: (t) => t.notInTags > 0,
+  },
   { name: 'Moved', value: (t) => bytes(t.bytesMoved), isShown: always },
   { name: 'Size of images', value: (t) => bytes(t.imageBytes), isShown: (t) => t.images > 0 },
 ];

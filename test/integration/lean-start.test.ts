@@ -24,24 +24,29 @@ after(() => Promise.all([source.close(), target.close()]));
 
 /** The packages whose code a run loaded, by what V8 says of it and what the bundle's maps say of that. */
 async function packagesOf(args: readonly string[], expected = 0): Promise<string[]> {
+  const sources = await sourcesOf(args, expected);
+  const packages = sources.flatMap(
+    (path) => /node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1] ?? [],
+  );
+  return [...new Set(packages)].toSorted();
+}
+
+/** The files whose code a run loaded. */
+async function sourcesOf(args: readonly string[], expected: number): Promise<string[]> {
   await using dir = await tempDir();
   const env = { NODE_V8_COVERAGE: join(dir.path, 'coverage') };
   const { code, stderr } = await runCli(args, { env });
   equal(code, expected, stderr);
-  const packages = new Set<string>();
+  const found = new Set<string>();
   for (const name of await readdir(env.NODE_V8_COVERAGE)) {
     const text = await readFile(join(env.NODE_V8_COVERAGE, name), 'utf8');
     const { result } = JSON.parse(text) as { result: { url: string }[] };
     for (const { url } of result.filter((script) => /\/dist\/[^/]+\.js$/.test(script.url))) {
-      for (const one of await packagesIn(fileURLToPath(url))) packages.add(one);
+      const map = await readFile(`${fileURLToPath(url)}.map`, 'utf8');
+      for (const path of (JSON.parse(map) as { sources: string[] }).sources) found.add(path);
     }
   }
-  return [...packages].toSorted();
-}
-
-async function packagesIn(file: string): Promise<string[]> {
-  const { sources } = JSON.parse(await readFile(`${file}.map`, 'utf8')) as { sources: string[] };
-  return sources.flatMap((path) => /node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1] ?? []);
+  return [...found];
 }
 
 const ofAzure = (packages: readonly string[]): string[] =>
@@ -73,4 +78,18 @@ it('a registry of Azure has its lists read by the SDK, and no identity unless th
   const loaded = await packagesOf([...args, '--workdir', dir.path], 1); // it has no such lists
   ok(loaded.includes('@azure/container-registry'), String(loaded));
   ok(!loaded.includes('@azure/identity'), String(loaded));
+});
+
+it('a sync loads the report only where it is asked for', async () => {
+  await using dir = await tempDir();
+  await writeFile(
+    join(dir.path, 'tags.csv'),
+    tagsCsv([{ repository: 'acme/web', tag: '1', image: WEB }]),
+  );
+  const where = ['--source-registry', source.host, '--target-registry', target.host];
+  const args = ['sync', ...where, '--workdir', dir.path];
+  const isPage = (path: string): boolean => path.endsWith('src/report/page.ts');
+
+  equal((await sourcesOf(args, 0)).some(isPage), false);
+  equal((await sourcesOf([...args, '--report', join(dir.path, 'r.html')], 0)).some(isPage), true);
 });

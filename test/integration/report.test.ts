@@ -81,7 +81,46 @@ describe('report', () => {
   });
 });
 
+describe('the log of report', () => {
+  it('has the id of the run, as the other commands of a pod have', async () => {
+    await using own = await tempDir();
+    const out = join(own.path, 'report.html');
+    const env = { REGISTRY_SYNC_RUN_ID: 'nightly-7' };
+
+    const { code, stderr } = await runCli(
+      ['report', '--workdir', shard(0), '--out', out, '--log-format', 'json'],
+      { env },
+    );
+
+    equal(code, 0, stderr);
+    const lines = stderr.trim().split('\n');
+    deepEqual(
+      lines.map((line) => (JSON.parse(line) as { run?: string }).run),
+      ['nightly-7'],
+    );
+  });
+});
+
 describe('report --merge', () => {
+  it('needs --workdir: nothing is written where somebody happens to be', async () => {
+    const { code, stderr } = await runCli(['report', '--merge', shard(0), '--merge', shard(1)]);
+
+    equal(code, 1);
+    match(stderr, /--merge: give --workdir, the directory that gets the joined files/);
+  });
+
+  it('leaves a workdir of a run as it is', async () => {
+    const own = join(dir.path, 'own');
+    await cp(shard(2), own, { recursive: true });
+    const tags = await readFile(join(own, 'tags.csv'), 'utf8');
+
+    const { code, stderr } = await join3(own, shard(0), shard(1));
+
+    equal(code, 1);
+    match(stderr, /own has a crawl\.json that is of no join/);
+    equal(await readFile(join(own, 'tags.csv'), 'utf8'), tags);
+  });
+
   it('joins shards into a workdir that sync and verify go on with', async () => {
     const workdir = join(dir.path, 'joined');
 
@@ -118,6 +157,62 @@ describe('report --merge', () => {
 
     equal(code, 1);
     match(stderr, /shard-1 and .*copy are both shard 1\/3/);
+  });
+});
+
+describe('sync --report', () => {
+  const sync = (workdir: string, ...more: readonly string[]): Promise<CliResult> => {
+    const ends = ['--source-registry', source.host, '--target-registry', target.host];
+    return runCli(['sync', ...ends, '--workdir', workdir, ...more]);
+  };
+
+  async function workdirOf(rows: string): Promise<TempDir> {
+    const own = await tempDir();
+    await writeFile(join(own.path, 'tags.csv'), `namespace,repo_name,name,digest\n${rows}`);
+    return own;
+  }
+
+  it('writes the page also where images failed, of what came of this run', async () => {
+    await using own = await workdirOf('acme,app-1,1,\nacme,absent,1,\n');
+    const out = join(own.path, 'report.html');
+
+    const { code, stderr } = await sync(own.path, '--report', out, '--report-previous', dir.path);
+
+    equal(code, 3, stderr);
+    const page = await readFile(out, 'utf8');
+    match(page, /1 of 2 tags are at the target; 1 failed\./);
+    match(page, /acme\/absent/);
+    match(page, /Since the previous run/);
+    match(page, /<dt>state<\/dt>\s*<dd>partial<\/dd>/);
+  });
+
+  it('writes it where nothing could be done at all', async () => {
+    await using own = await workdirOf('acme,a,1,\n');
+    const out = join(own.path, 'report.html');
+
+    const { code, stderr } = await sync(own.path, '--report', out, '--namespace', 'nobody');
+
+    equal(code, 1, stderr);
+    match(await readFile(out, 'utf8'), /no rows of the namespace/);
+  });
+
+  it('is a warning where it can not be written, and the exit code is that of the sync', async () => {
+    await using own = await workdirOf('acme,app-1,1,\n');
+
+    const { code, stderr } = await sync(own.path, '--report', '/dev/null/report.html');
+
+    equal(code, 0, stderr);
+    match(stderr, /WARN.*the page of this run could not be written/);
+  });
+
+  it('is for rows of tags.csv, and its previous run for it', async () => {
+    const words = ['sync', '--src', 'docker', '--dest', 'dir', 'a.test/b:1', '/nonexistent'];
+    const refused = await runCli([...words, '--report', 'report.html']);
+    const alone = await sync(dir.path, '--report-previous', dir.path);
+
+    deepEqual([refused.code, alone.code], [1, 1]);
+    match(refused.stderr, /--report is for rows of tags\.csv/);
+    match(alone.stderr, /--report-previous is for --report FILE/);
   });
 });
 

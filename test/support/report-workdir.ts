@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { isInShard } from '../../src/sync/shard.ts';
 import type { RecordedCommand, RunRecord } from '../../src/sync/run-record.ts';
 import { digestOf } from '../../src/image/digest.ts';
+import { makeReport, type Report } from '../../src/report/report.ts';
+import { tempDir } from './temp-dir.ts';
 
 /** The digest of some words. */
 export function digest(words: string): string {
@@ -32,20 +34,29 @@ export interface VerdictLine extends TagLine {
   readonly detail?: string;
 }
 
+export interface PrunedLine extends TagLine {
+  readonly status: string;
+  readonly error?: string;
+}
+
 export interface WorkdirContent {
   readonly repositories?: readonly string[];
   readonly tags?: readonly TagLine[];
   readonly results?: readonly ResultLine[];
   readonly verdicts?: readonly VerdictLine[];
+  readonly repairs?: readonly ResultLine[];
+  /** As prune-results.csv has them: at the target. */
+  readonly pruned?: readonly PrunedLine[];
   readonly records?: readonly Partial<RunRecord>[];
 }
 
 const TARGET = 'r.example.com';
+const RESULT_HEADER = 'namespace,repo_name,name,digest,target,status,bytes,elapsed_ms,error';
 
 /** Writes what is given, and nothing else. Resolves to the directory. */
 export async function writeWorkdir(path: string, content: WorkdirContent): Promise<string> {
   await mkdir(path, { recursive: true });
-  const { repositories, tags, results, verdicts, records = [] } = content;
+  const { repositories, tags, results, verdicts, repairs, pruned, records = [] } = content;
   const write = (
     name: string,
     header: string,
@@ -58,10 +69,12 @@ export async function writeWorkdir(path: string, content: WorkdirContent): Promi
       'namespace,repo_name,name,created_on,last_updated_on,digest',
       tags?.map((tag) => keyOf(tag).concat('', tag.updated ?? '', digestIn(tag))),
     ),
+    write('results.csv', RESULT_HEADER, results?.map(resultLine)),
+    write('repair-results.csv', RESULT_HEADER, repairs?.map(resultLine)),
     write(
-      'results.csv',
-      'namespace,repo_name,name,digest,target,status,bytes,elapsed_ms,error',
-      results?.map((row) => startOf(row).concat(`${row.bytes ?? 0}`, '12', row.error ?? '')),
+      'prune-results.csv',
+      'repository,tag,digest,status,error',
+      pruned?.map((row) => [row.path, row.name, digestIn(row), row.status, row.error ?? '']),
     ),
     write(
       'verify.csv',
@@ -130,6 +143,10 @@ function split(path: string): [string, string] {
   return [path.slice(0, Math.max(slash, 0)), path.slice(slash + 1)];
 }
 
+function resultLine(row: ResultLine): string[] {
+  return startOf(row).concat(`${row.bytes ?? 0}`, '12', row.error ?? '');
+}
+
 function keyOf({ path, name }: TagLine): string[] {
   return [...split(path), name];
 }
@@ -144,4 +161,24 @@ function digestIn({ path, name, digest: given }: TagLine): string {
 
 function targetOf({ path, name }: TagLine): string {
   return `${TARGET}/${path}:${name}`;
+}
+
+export const NOW = Date.parse('2026-11-21T04:00:00Z');
+
+/** The report of a workdir that has this, and of an earlier one. */
+export async function reportOf(
+  content: WorkdirContent,
+  previous?: WorkdirContent,
+): Promise<Report> {
+  await using dir = await tempDir();
+  const workdir = await writeWorkdir(join(dir.path, 'now'), content);
+  if (previous !== undefined) await writeWorkdir(join(dir.path, 'before'), previous);
+  return await makeReport({
+    workdir,
+    ...(previous === undefined ? {} : { previous: dir.path }),
+    version: '0.1.0',
+    now: NOW,
+    hide: (text) => text.replaceAll('hunter2', '***'),
+    signal: new AbortController().signal,
+  });
 }

@@ -6,11 +6,11 @@ import { RUN_OPTIONS } from '../options/run.ts';
 const { 'log-format': logFormat, quiet, debug } = RUN_OPTIONS;
 
 export const REPORT_OPTIONS = {
+  // Without a default: what --merge writes must not land where somebody happens to be.
   workdir: {
     type: 'string',
-    default: '.',
     describe:
-      'directory of the CSV files and of the records of runs; with --merge, where to write them',
+      'directory of the CSV files and of the records of runs, "." unless given; with --merge, which needs it, where to write them',
   },
   out: { type: 'string', describe: 'write a page for browsers to this file, as report.html' },
   previous: {
@@ -23,6 +23,7 @@ export const REPORT_OPTIONS = {
     describe:
       'the workdir of a shard, or its results.csv: all that are given are joined into --workdir (repeatable)',
   },
+  'run-id': OBSERVE_OPTIONS['run-id'],
   'termination-log': OBSERVE_OPTIONS['termination-log'],
   'log-format': logFormat,
   quiet,

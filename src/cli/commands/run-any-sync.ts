@@ -13,6 +13,10 @@ export async function runAnySync(
 ): Promise<number> {
   const isRows = values.src === undefined && values.dest === undefined && words.length === 0;
   refuseOthers(values, isRows);
+  if (values['report-previous'] !== undefined && values.report === undefined) {
+    const message = '--report-previous is for --report FILE: give that too';
+    throw new RegistrySyncError('USAGE', message);
+  }
   if (isRows) return (await import('./run-sync.ts')).runSync(values, io);
   return (await import('./run-skopeo-sync.ts')).runSkopeoSync(values, io, words);
 }
@@ -26,7 +30,7 @@ const NOT_OF_ROWS: ReadonlySet<string> = new Set([
 ]);
 
 /** Of those that stand in no group of rows alone. */
-const ONLY_OF_ROWS = /^(?:shard|metrics-.+)$/;
+const ONLY_OF_ROWS = /^(?:shard|metrics-.+|report|report-previous)$/;
 
 /** An option of the other way to sync would be obeyed by nobody. */
 function refuseOthers(values: SyncValues, isRows: boolean): void {

@@ -1,22 +1,25 @@
 /** Runs `report`. */
-import { readFile } from 'node:fs/promises';
-
 import { systemClock } from '../../base/clock.ts';
 import { createLog, type Log, type LogFormat } from '../../base/log.ts';
-import { WholeFile } from '../../files/whole-file.ts';
+import { RegistrySyncError } from '../../base/errors.ts';
 import { mergeWorkdirs } from '../../report/merge.ts';
-import { reportPage, type PageAssets } from '../../report/page.ts';
-import { makeReport, type Report } from '../../report/report.ts';
+import { makeReport } from '../../report/report.ts';
 import { textReport } from '../../report/text-report.ts';
 import { inOneSentence } from '../../report/words.ts';
 import type { RunIo, Values } from '../command.ts';
 import { EXIT } from '../exit-code.ts';
+import { readRunId } from '../options/observe.ts';
+import { writePage } from '../report-page.ts';
 import { Screen } from '../screen.ts';
 import type { REPORT_OPTIONS } from './report-options.ts';
 
 /** Resolves to the exit code. */
 export async function runReport(values: Values<typeof REPORT_OPTIONS>, io: RunIo): Promise<number> {
-  const { workdir, out, merge, previous } = values;
+  const { workdir = '.', out, merge, previous } = values;
+  if (merge.length > 0 && values.workdir === undefined) {
+    const message = '--merge: give --workdir, the directory that gets the joined files';
+    throw new RegistrySyncError('USAGE', message);
+  }
   const { signal } = io.shutdown;
   const log = await logOf(values, io);
   const gaps = merge.length === 0 ? [] : await mergeWorkdirs(merge, workdir, signal);
@@ -36,35 +39,18 @@ export async function runReport(values: Values<typeof REPORT_OPTIONS>, io: RunIo
   io.stdout.write(textReport(report));
   const gapsToo = gaps.length === 0 ? '' : ` NOT WHOLE: ${gaps.join('; ')}`;
   io.conclude(inOneSentence(report.totals) + gapsToo);
-  if (out !== undefined) await writePage(report, out, log);
+  if (out !== undefined) await writePage(report, { out, log });
   return gaps.length > 0 ? EXIT.partial : EXIT.ok;
 }
 
+/** Not that of a runtime, which brings HTTP, registries and credentials with it: nothing is asked of anybody here. */
 function logOf(values: Values<typeof REPORT_OPTIONS>, io: RunIo): Promise<Log> {
   const screen = new Screen(io.stderr);
   return createLog({
     level: values.debug ? 'debug' : values.quiet ? 'warn' : 'info',
     format: values['log-format'] as LogFormat,
     secrets: io.secrets,
+    runId: readRunId(values['run-id'], systemClock.now()),
     write: (text) => screen.write(text),
   });
-}
-
-async function writePage(report: Report, out: string, log: Log): Promise<void> {
-  const { text, rowsLeftOut } = await reportPage(report, await readAssets());
-  await using file = await WholeFile.create(out);
-  await file.append(text);
-  await file.finish();
-  await file.commit();
-  log.info({ out, bytes: Buffer.byteLength(text), rowsLeftOut }, 'page written');
-}
-
-/** Beside the program: `npm run build` bundles them. */
-async function readAssets(): Promise<PageAssets> {
-  const [script, style] = await Promise.all(
-    ['report-page.js', 'report-page.css'].map((name) =>
-      readFile(new URL(name, import.meta.url), 'utf8'),
-    ),
-  );
-  return { script: script ?? '', style: style ?? '' };
 }

@@ -58,7 +58,7 @@ export async function runSync(values: SyncValues, io: RunIo): Promise<number> {
   const command = values.repair ? 'repair' : 'sync';
   const run = { command, workdir: values.workdir, options: values, io, runtime } as const;
   const facts = { source: ends.source, target: ends.target, shard, dryRun: values['dry-run'] };
-  return runPipeline({ ...run, ...facts, measured }, async (watched) => {
+  const ended = runPipeline({ ...run, ...facts, measured }, async (watched) => {
     const opening = values.repair ? await openRepairRows(values, ends, shard) : undefined;
     await using rows = opening?.rows ?? (await openRowsOf(values, ends, shard));
     expected = rows.count;
@@ -70,6 +70,23 @@ export async function runSync(values: SyncValues, io: RunIo): Promise<number> {
     const opened = { rows, depthOf: opening?.depthOf, results, clients, inventory: lists };
     return await syncRows({ values, io, runtime, policy, ...opened, selection, totals, watched });
   });
+  return withPage(ended, { values, io, runtime });
+}
+
+/** In Kubernetes no container comes after one that failed: what is to be seen of such a run it writes itself. */
+async function withPage(
+  ended: Promise<number>,
+  { values, io, runtime: { log } }: Pick<SyncRun, 'values' | 'io' | 'runtime'>,
+): Promise<number> {
+  const { workdir, report: out, 'report-previous': previous } = values;
+  try {
+    return await ended;
+  } finally {
+    if (out !== undefined && !values['dry-run']) {
+      const { writePageAfter } = await import('../report-page.ts');
+      await writePageAfter({ workdir, previous, io }, { out, log });
+    }
+  }
 }
 
 /** Of a run that copies nothing, or mends some rows, no other command takes the rows for those of the last sync. */

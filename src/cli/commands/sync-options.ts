@@ -3,7 +3,7 @@ import type { OptionSpec } from '../command.ts';
 import { accessOptions, AZURE_CREDENTIAL } from '../options/access.ts';
 import { AZURE_CLOUD } from '../options/registry-name.ts';
 import { GLOBAL_OPTIONS } from '../options/global.ts';
-import { OBSERVE_OPTIONS } from '../options/observe.ts';
+import { OBSERVE_OPTIONS, REPORT_PAGE_OPTIONS } from '../options/observe.ts';
 import { inGroup, ROW_NAMES, ROW_SOURCE, ROW_TARGET } from '../options/row-options.ts';
 import { RUN_OPTIONS } from '../options/run.ts';
 import { SKOPEO_SYNC_OPTIONS } from './skopeo-sync-options.ts';
@@ -75,6 +75,7 @@ export const SYNC_OPTIONS = {
   ...GLOBAL_OPTIONS,
   ...RUN_OPTIONS,
   ...OBSERVE_OPTIONS,
+  ...REPORT_PAGE_OPTIONS,
   jobs: {
     type: 'integer',
     min: 1,

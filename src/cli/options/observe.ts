@@ -36,6 +36,22 @@ export const OBSERVE_OPTIONS = {
   },
 } as const satisfies Record<string, OptionSpec>;
 
+/** The page of `report`, of a run that writes it itself. */
+export const REPORT_PAGE_OPTIONS = {
+  report: {
+    type: 'string',
+    group: WATCH,
+    describe:
+      'write the page of «registry-sync report» to this file when the run has ended, however it ended',
+  },
+  'report-previous': {
+    type: 'string',
+    group: WATCH,
+    describe:
+      'for --report: the workdir of an earlier run, or a directory with one per run: what has changed since',
+  },
+} as const satisfies Record<string, OptionSpec>;
+
 /**
  * The run's id: it becomes part of logs, labels and names of directories.
  *

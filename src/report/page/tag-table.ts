@@ -21,8 +21,8 @@ export class TagTable {
   readonly #search;
   readonly #ofRepository = element('p', { class: 'chosen', hidden: '' });
   /** What is only there to be told, and counts as no tag. */
-  readonly #isGone: Filter;
-  readonly #goneCount: number;
+  readonly #isAside: Filter;
+  readonly #asideCount: number;
   #words: readonly string[] = [];
   #filter: Filter | undefined;
   /** Of `paths`. */
@@ -33,14 +33,14 @@ export class TagTable {
   constructor(payload: Payload) {
     this.#payload = payload;
     this.#filters = filtersOf(payload);
-    this.#isGone = this.#filters.get('gone') ?? (() => false);
-    this.#goneCount = payload.rows.state.filter((_, row) => this.#isGone(row)).length;
+    this.#isAside = (row) => ASIDE.some((state) => this.#filters.get(state)?.(row) === true);
+    this.#asideCount = payload.rows.state.filter((_, row) => this.#isAside(row)).length;
     this.#table = new DataTable({
       caption: 'Tags. The headers sort.',
       noun: 'tag',
       plural: 'tags',
       count: payload.rows.count,
-      total: () => (this.#isOfGone ? this.#goneCount : payload.rows.count - this.#goneCount),
+      total: () => this.#total(),
       columns: columnsOf(payload),
       remark: (row) => payload.texts[payload.rows.text[row] ?? 0] ?? '',
       isWanted: (row) => this.#isWanted(row),
@@ -96,8 +96,15 @@ export class TagTable {
     byId('tags-title').focus({ preventScroll: true });
   }
 
-  get #isOfGone(): boolean {
-    return this.#filter === this.#isGone;
+  get #isOfAside(): boolean {
+    return ASIDE.some((state) => this.#filter === this.#filters.get(state));
+  }
+
+  #total(): number {
+    const { count, state } = this.#payload.rows;
+    const filter = this.#filter;
+    if (filter === undefined || !this.#isOfAside) return count - this.#asideCount;
+    return state.filter((_, row) => filter(row)).length;
   }
 
   #isPresent(value: string): boolean {
@@ -109,7 +116,7 @@ export class TagTable {
 
   #isWanted(row: number): boolean {
     if (this.#path !== undefined && this.#payload.rows.path[row] !== this.#path) return false;
-    if (this.#isGone(row) !== this.#isOfGone) return false;
+    if (this.#isAside(row) !== this.#isOfAside) return false;
     if (this.#filter !== undefined && !this.#filter(row)) return false;
     if (this.#words.length === 0) return true;
     this.#texts ??= searchTexts(this.#payload);
@@ -134,6 +141,8 @@ function nameWithMark(name: string): string {
   return name.startsWith('@') ? name : `:${name}`;
 }
 
+const ASIDE: readonly State[] = ['gone', 'unlisted'];
+
 const CHOICES: readonly (readonly [string, string])[] = [
   ['not-there', 'not at the target'],
   ...STATES.filter((state) => state !== 'gone').map(
@@ -146,7 +155,8 @@ const CHOICES: readonly (readonly [string, string])[] = [
 ];
 
 function filtersOf({ rows }: Payload): ReadonlyMap<string, Filter> {
-  const [there, gone] = [STATES.indexOf('there'), STATES.indexOf('gone')];
+  const there = STATES.indexOf('there');
+  const aside = new Set(ASIDE.map((state) => STATES.indexOf(state)));
   const byState = (state: State): Filter => {
     const wanted = STATES.indexOf(state);
     return (row) => rows.state[row] === wanted;
@@ -158,7 +168,7 @@ function filtersOf({ rows }: Payload): ReadonlyMap<string, Filter> {
   const copied = OUTCOMES.indexOf('copied');
   return new Map([
     ...STATES.map((state): [string, Filter] => [state, byState(state)]), // also `gone`
-    ['not-there', (row) => rows.state[row] !== there && rows.state[row] !== gone],
+    ['not-there', (row) => rows.state[row] !== there && !aside.has(rows.state[row] ?? there)],
     ['copied', (row) => rows.outcome[row] === copied],
     ['new', byChange('new')],
     ['moved', byChange('moved')],

@@ -1,29 +1,13 @@
 import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 
 import { STATES } from '../../../src/report/payload.ts';
 import { makeReport, type Report } from '../../../src/report/report.ts';
 import { textReport } from '../../../src/report/text-report.ts';
-import { digest, rowsOf, writeWorkdir, type WorkdirContent } from '../../support/report-workdir.ts';
+import { digest, NOW, reportOf, rowsOf, writeWorkdir } from '../../support/report-workdir.ts';
 import { tempDir } from '../../support/temp-dir.ts';
-
-const NOW = Date.parse('2026-11-21T04:00:00Z');
-
-async function reportOf(content: WorkdirContent, previous?: WorkdirContent): Promise<Report> {
-  await using dir = await tempDir();
-  const workdir = await writeWorkdir(join(dir.path, 'now'), content);
-  if (previous !== undefined) await writeWorkdir(join(dir.path, 'before'), previous);
-  return await makeReport({
-    workdir,
-    ...(previous === undefined ? {} : { previous: dir.path }),
-    version: '0.1.0',
-    now: NOW,
-    hide: (text) => text.replaceAll('hunter2', '***'),
-    signal: new AbortController().signal,
-  });
-}
 
 const tag = (name: string, path = 'acme/web') => ({ path, name });
 const statesOf = ({ states, workdir: { rows } }: Report): Record<string, string> =>
@@ -56,7 +40,7 @@ describe('the state of a tag', () => {
       () => ({ status: 'copied' }),
     );
     const report = await reportOf({
-      tags: all,
+      tags: [...all, tag('5')],
       results: [
         ...all.slice(0, 3),
         { ...tag('4'), status: 'failed', error: 'no' },
@@ -78,41 +62,9 @@ describe('the state of a tag', () => {
       5: 'there',
     });
     equal(report.totals.failures, 2);
+    equal(report.totals.failedYetThere, 1);
     equal(report.totals.failed, 1);
     match(textReport(report), /acme\/web:2: differs\n/);
-  });
-});
-
-describe('the state of a tag after several runs', () => {
-  it('is what the sync says where the sync is newer than verify', async () => {
-    const report = await reportOf({
-      tags: [tag('1'), tag('2')],
-      results: [{ ...tag('1'), status: 'copied' }],
-      verdicts: rowsOf([tag('1'), tag('2')], () => ({ status: 'missing' })),
-      records: [
-        { command: 'sync', startedAt: '2026-11-21T03:30:00Z' },
-        { command: 'verify', startedAt: '2026-11-21T03:00:00Z' },
-      ],
-    });
-
-    deepEqual(statesOf(report), { 1: 'there', 2: 'missing' });
-    ok(report.notes.some((note) => note.startsWith('verify is older than the sync')));
-  });
-
-  it('is unknown where the sync is older than the crawl, and was of another digest', async () => {
-    const report = await reportOf({
-      tags: [tag('1'), tag('2')],
-      results: [
-        { ...tag('1'), status: 'copied', digest: digest('old') },
-        { ...tag('2'), status: 'copied' },
-      ],
-      records: [
-        { command: 'crawl', startedAt: '2026-11-21T03:30:00Z' },
-        { command: 'sync', startedAt: '2026-11-21T03:00:00Z' },
-      ],
-    });
-
-    deepEqual(statesOf(report), { 1: 'no-result', 2: 'there' });
   });
 });
 
@@ -136,8 +88,8 @@ describe('totals', () => {
 
     const { totals } = report;
     deepEqual(
-      [totals.repositories, totals.tags, totals.notInTags, totals.bytesMoved],
-      [3, 4, 1, 111],
+      [totals.repositories, totals.tags, totals.notInTags, totals.bytesMoved, totals.failures],
+      [3, 3, 1, 111, 0],
     );
     deepEqual([totals.images, totals.imageBytes], [2, 1005]);
     deepEqual(
@@ -151,7 +103,7 @@ describe('totals', () => {
       [
         ['acme/api', 1, 1, 0, 5],
         ['acme/empty', 0, 0, 0, -1],
-        ['acme/web', 3, 2, 1, 2000],
+        ['acme/web', 2, 2, 0, 2000],
       ],
     );
   });
@@ -208,6 +160,33 @@ describe('notes', () => {
     match(report.notes[0] ?? '', /crawl\.json: is no record of a crawl/);
   });
 
+  it('speak of a sync only where there was one', async () => {
+    const noteOf = async (content: Parameters<typeof reportOf>[0]): Promise<string | undefined> => {
+      const { notes } = await reportOf(content);
+      return notes.find((note) => note.startsWith('verify.csv'));
+    };
+
+    match((await noteOf({ tags: [tag('1')] })) ?? '', /nobody has looked at the target \(/);
+    match((await noteOf({ tags: [tag('1')], results: [] })) ?? '', /the target after the sync \(/);
+  });
+
+  it('say of a joined crawl that a shard is missing, and nothing else', async () => {
+    const joined = {
+      command: 'crawl',
+      state: 'partial',
+      joinedFrom: 2,
+      message: 'joined from 2 shards; missing: shard 1/3',
+    } as const;
+    const { notes } = await reportOf({ tags: [tag('1')], records: [joined] });
+
+    ok(
+      notes.includes('the crawl is not complete: joined from 2 shards; missing: shard 1/3'),
+      notes.join('\n'),
+    );
+  });
+});
+
+describe('notes of records', () => {
   it('take of a record that was edited what is as it should be', async () => {
     const edited = {
       command: 'crawl',
@@ -220,6 +199,57 @@ describe('notes', () => {
     const { run, counts, message } = report.workdir.records.crawl ?? {};
     deepEqual([run, counts, message], ['unknown', { failed: 2 }, undefined]);
     match(textReport(report), /crawl {3}complete/);
+  });
+});
+
+describe('a file that is damaged', () => {
+  const content = {
+    repositories: ['acme/web'],
+    tags: [tag('1')],
+    results: [
+      { ...tag('1'), status: 'copied' },
+      { ...tag('new'), status: 'copied' },
+    ],
+    verdicts: [{ ...tag('1'), status: 'missing' }],
+    repairs: [{ ...tag('1'), status: 'copied' }],
+    pruned: [{ ...tag('old'), status: 'deleted' }],
+  };
+  const NAMES = [
+    'repositories.csv',
+    'results.csv',
+    'verify.csv',
+    'repair-results.csv',
+    'prune-results.csv',
+  ] as const;
+
+  async function damaged(names: readonly string[]): Promise<Report> {
+    await using dir = await tempDir();
+    const workdir = await writeWorkdir(dir.path, content);
+    for (const name of names) await appendFile(join(workdir, name), 'a,b c,d\r\na,b c,d\r\n');
+    const settings = { workdir, version: '0', now: NOW, hide: (text: string) => text };
+    return await makeReport({ ...settings, signal: new AbortController().signal });
+  }
+
+  for (const name of NAMES) {
+    it(`is left out as a whole, with a note: ${name}`, async () => {
+      const { notes, workdir } = await damaged([name]);
+
+      const [note = ''] = notes;
+      match(note, new RegExp(`/${name}: line \\d: .*: ${name} is left out$`));
+      ok(!notes.some((text) => text.startsWith(`${name} is missing`)), notes.join('\n'));
+      equal(workdir.files.has(name), false);
+      equal(workdir.files.size, NAMES.length);
+    });
+  }
+
+  it('leaves nothing of what was read before its mistake', async () => {
+    const report = await damaged(['results.csv', 'verify.csv', 'repair-results.csv']);
+
+    deepEqual(statesOf(report), { 1: 'no-result' });
+  });
+
+  it('is an error where it is tags.csv', async () => {
+    await rejects(damaged(['tags.csv']), { code: 'USAGE', message: /tags\.csv: line 3: / });
   });
 });
 
@@ -287,6 +317,55 @@ describe('a report', () => {
     equal(text.match(/:v\d+: denied\n/g)?.length, 20);
     match(text, / {2}and 30 more\n/);
     match(text, /Not started, or left out \(1\):\n {2}acme\/web:left\n/);
+  });
+});
+
+describe('a report of a directory that was pruned', () => {
+  const pruned = [
+    { ...tag('v1', 'mirror/web'), status: 'deleted' },
+    { ...tag('v2', 'mirror/web'), status: 'deleted' },
+    { ...tag('v3', 'mirror/web'), status: 'failed', error: '403 hunter2' },
+    { ...tag('v4', 'mirror/web'), status: 'kept' },
+  ];
+
+  it('says what was deleted, and what was not', async () => {
+    const text = textReport(
+      await reportOf({
+        tags: [tag('1')],
+        pruned,
+        records: [{ command: 'prune', state: 'partial', counts: { deleted: 2 } }],
+      }),
+    );
+
+    match(text, / {2}prune {3}partial/);
+    match(
+      text,
+      /\nPruned at the target: 2 deleted, 1 kept, as their images are needed, 1 failed\n {2}failed mirror\/web:v3: 403 \*\*\*\n {2}deleted mirror\/web:v1\n {2}deleted mirror\/web:v2\n/,
+    );
+  });
+
+  it('does not say that what went from the source is still at the target', async () => {
+    const before = {
+      tags: [tag('1'), tag('gone')],
+      records: [{ command: 'crawl', startedAt: '2026-11-20T03:00:00Z' }],
+    } as const;
+    const now = { tags: [tag('1')], records: [{ command: 'crawl' }] } as const;
+
+    match(
+      textReport(await reportOf({ ...now, pruned }, before)),
+      /went from the source: sync leaves them at the target, prune deletes them there, and has deleted 2 tags\n/,
+    );
+    match(textReport(await reportOf(now, before)), /prune deletes them there\n/);
+  });
+
+  it('says that the rows are not of the last prune, which made a plan only', async () => {
+    const { notes } = await reportOf({
+      tags: [tag('1')],
+      pruned,
+      records: [{ command: 'prune', counts: { planned: 4 } }],
+    });
+
+    ok(notes.some((note) => note.startsWith('prune-results.csv is of an earlier prune')));
   });
 });
 

@@ -70,7 +70,13 @@ const REFUSED: readonly (readonly [string, CsvName, string, RegExp])[] = [
     'a,b\n1,2\n',
     /repositories\.csv: line 1: no column namespace in the header "a,b"$/,
   ],
-  ['nothing at all', 'tags.csv', '', /tags\.csv: is empty, not even a header$/],
+  [
+    'a deletion that is none',
+    'prune-results.csv',
+    'repository,tag,digest,status,error\nacme/web,1,,done,\n',
+    /prune-results\.csv: line 2: "done" is no status: deleted, gone, kept/,
+  ],
+  ['nothing at all', 'tags.csv', '', /tags\.csv: no rows, not even a header$/],
   [
     'a mistake that is not in the last row',
     'results.csv',
