@@ -134,16 +134,13 @@ function isAfter(one: RunRecord | undefined, other: RunRecord): boolean {
   return one !== undefined && startOf(one) > startOf(other);
 }
 
-function ofPrune({ records: { prune }, files, pruned }: Workdir): string[] {
-  if (!files.has('prune-results.csv')) return [];
-  const isOther = prune !== undefined && (prune.counts?.['deleted'] === undefined || prune.dryRun);
-  const deleted = counted(pruned.count('deleted'), 'tag');
-  return [
-    ...(isOther === true && prune.state !== 'running'
-      ? ['prune-results.csv is of an earlier prune than prune.json, which deleted nothing']
-      : []),
-    `prune has deleted ${deleted} at the target, by prune-results.csv`,
-  ];
+/** A plan deletes nothing, and leaves the rows of an earlier prune as they are. */
+function ofPrune({ records: { prune }, files }: Workdir): string[] {
+  const hasEnded = prune?.state === 'complete' || prune?.state === 'partial';
+  if (!hasEnded || !files.has('prune-results.csv')) return [];
+  return prune.counts?.['deleted'] !== undefined && prune.dryRun !== true
+    ? []
+    : ['prune-results.csv is of an earlier prune than prune.json, which deleted nothing'];
 }
 
 function countsThatDiffer(workdir: Workdir, totals: ReportTotals): string[] {

@@ -20,10 +20,13 @@ const TAGS = Array.from({ length: 30 }, (_, repository) =>
   })),
 ).flat();
 
+/** A result of which tags.csv knows nothing. */
+const LEFT = { path: 'acme/left', name: 'v1' };
+
 const CONTENT: WorkdirContent = {
   repositories: [...new Set(TAGS.map(({ path }) => path)), 'acme/empty'],
   tags: TAGS,
-  results: rowsOf(TAGS.slice(1), (n) => ({
+  results: rowsOf([...TAGS.slice(1), LEFT], (n) => ({
     status: n % 100 === 7 ? 'failed' : n % 10 === 0 ? 'copied' : 'unchanged',
     bytes: n % 10 === 0 ? n * 1000 : 0,
     error: n % 100 === 7 ? (n === 7 ? HOSTILE : 'target t.test: 401') : '',
@@ -33,6 +36,10 @@ const CONTENT: WorkdirContent = {
     size: n * 1_000_000,
     ...(n === 20 && { found: digest('other') }),
   })),
+  pruned: [
+    { path: 'mirror/old', name: HOSTILE, status: 'deleted' },
+    { path: 'mirror/old', name: 'v2', status: 'failed', error: HOSTILE },
+  ],
   records: [
     { command: 'crawl', source: 's.test', counts: { tags: TAGS.length } },
     { command: 'sync', source: 's.test', target: 't.test', startedAt: '2026-11-21T03:20:00Z' },
@@ -102,6 +109,14 @@ describe('the page of a report', () => {
     ok((await tagsIn(page).textContent())?.includes(HOSTILE));
     ok((await page.locator('#failures').textContent())?.includes(HOSTILE));
     deepEqual(opened.complaints, []);
+  });
+
+  it('says what was pruned', async () => {
+    await using opened = await openPage(browser, file);
+
+    const pruned = opened.page.locator('#pruned');
+    await pruned.getByText('failed').click();
+    match(await pruned.innerText(), /1\s+deleted\s+1\s+failed\s+mirror\/old:v2/);
   });
 
   it('says in words what it comes to', async () => {
@@ -177,6 +192,19 @@ describe('the tables of the page, together', () => {
     equal(await page.evaluate('document.activeElement.id'), 'tags-title');
     await page.getByRole('button', { name: 'Show all repositories' }).click();
     equal(await statusOf(page, 'tags'), '300 tags, showing 1 to 50');
+  });
+
+  it('shows what tags.csv has not only where it is asked for', async () => {
+    await using opened = await openPage(browser, file);
+    const { page } = opened;
+
+    equal(await page.getByLabel('Search repositories').count(), 1);
+    await page.getByLabel('Search tags, digests, errors').fill('acme/left');
+    await tagsIn(page).getByText('No tags match.').waitFor();
+    await page.getByLabel('Search tags, digests, errors').fill('');
+    await page.getByRole('combobox', { name: 'Show' }).selectOption('not in tags.csv');
+    await tagsIn(page).getByText('acme/left').waitFor();
+    equal(await statusOf(page, 'tags'), '1 tag');
   });
 
   it('shows what came, went and moved', async () => {

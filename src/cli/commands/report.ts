@@ -1,11 +1,11 @@
-/** `registry-sync report`: what crawl, sync and verify did, as text and as a page. */
+/** `registry-sync report`: what crawl, sync, verify and prune did, as text and as a page. */
 import { defineCommand } from '../command.ts';
 import { REPORT_OPTIONS } from './report-options.ts';
 
 export const reportCommand = defineCommand({
   name: 'report',
   summary:
-    'Tell what crawl, sync and verify did, as text and as a page; join the results of shards',
+    'Tell what crawl, sync, verify and prune did, as text and as a page; join the results of shards',
   options: REPORT_OPTIONS,
   examples: [
     ['$0 report --workdir /data', 'as text'],
@@ -13,6 +13,6 @@ export const reportCommand = defineCommand({
     ['$0 report --merge shard-0 --merge shard-1 --workdir all', 'the results of two shards'],
   ],
   epilogue:
-    'Nothing is asked of a registry. Exit codes: 0 a report was made, whatever it tells; 1 a file or option is wrong; 3 what was merged is not whole.',
+    'Nothing is asked of a registry. Exit codes: 0 a report was made, whatever it tells; 1 tags.csv or an option is wrong; 3 what was merged is not whole, or of different runs.',
   load: async () => (await import('./run-report.ts')).runReport,
 });
