@@ -81,6 +81,38 @@ describe('report', () => {
   });
 });
 
+describe('report of damage', () => {
+  it('tells it until it is repaired, whatever a sync has said since', async () => {
+    await using own = await tempDir();
+    const [from, to] = await Promise.all([startRegistry(), startRegistry()]);
+    try {
+      const web = image({ seed: 'web' });
+      putImage(from.store, 'acme/web', '1', web);
+      const ends = ['--source-registry', from.host, '--target-registry', to.host];
+      const run = async (code: number, ...words: readonly string[]): Promise<string> => {
+        const found = await runCli([...words, '--workdir', own.path, '--quiet']);
+        equal(found.code, code, found.stderr);
+        return found.stdout;
+      };
+      await run(0, 'crawl', '--registry', from.host);
+      await run(0, 'sync', ...ends);
+      const layer = web.blobs.at(-1)?.digest ?? '';
+      to.store.repositories.get('acme/web')?.blobs.delete(layer);
+      await run(3, 'verify', ...ends, '--deep');
+      await run(0, 'sync', ...ends);
+
+      match(await run(0, 'report'), / {2}1 {2}damaged \(by verify\.csv\)\n/);
+
+      await run(0, 'sync', ...ends, '--repair');
+      const text = await run(0, 'report');
+      match(text, / {2}1 {2}at the target \(0 copied, 0 unchanged, 1 repaired\)\n/);
+      match(text, /there has been a repair since verify: 1 image repaired, 0 failed/);
+    } finally {
+      await Promise.all([from.close(), to.close()]);
+    }
+  });
+});
+
 describe('the log of report', () => {
   it('has the id of the run, as the other commands of a pod have', async () => {
     await using own = await tempDir();
