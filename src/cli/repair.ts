@@ -80,7 +80,8 @@ async function wholeRecord(workdir: string, { source, target }: RowEnds): Promis
 /** @throws {RegistrySyncError} `USAGE` when tags may have moved since: they would be put back to what they were. */
 async function checkCrawl(workdir: string, verified: RunRecord): Promise<void> {
   const crawled = await readRecord(workdir, 'crawl');
-  if (crawled === undefined || crawled.startedAt <= (verified.endedAt ?? verified.startedAt)) return;
+  if (crawled === undefined || crawled.startedAt <= (verified.endedAt ?? verified.startedAt))
+    return;
   throw unusable(recordPath(workdir, 'verify'), 'is older than the last crawl');
 }
 
