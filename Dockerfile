@@ -19,14 +19,16 @@ WORKDIR /app
 COPY --from=build /build/package.json ./
 COPY LICENSE ./
 COPY --from=build /build/dist ./dist
-# No package manager. `registry-sync`, and `crawl` and `sync` as bare commands; exec: signals reach the
+# No package manager. `registry-sync`, and what CronJobs run as bare commands; exec: signals reach the
 # program. /data is for --workdir; a named volume that is mounted there takes its owner from it.
 RUN rm -rf /usr/local/lib/node_modules /usr/local/include /usr/local/bin/npm /usr/local/bin/npx \
       /usr/local/bin/corepack /usr/local/bin/yarn* /opt/yarn* \
- && printf '#!/bin/sh\nexec node /app/dist/main.js "$@"\n' > /usr/local/bin/registry-sync \
- && printf '#!/bin/sh\nexec node /app/dist/main.js crawl "$@"\n' > /usr/local/bin/crawl \
- && printf '#!/bin/sh\nexec node /app/dist/main.js sync "$@"\n' > /usr/local/bin/sync \
- && chmod 0755 /usr/local/bin/registry-sync /usr/local/bin/crawl /usr/local/bin/sync \
+ && cd /usr/local/bin \
+ && printf '#!/bin/sh\nexec node /app/dist/main.js "$@"\n' > registry-sync \
+ && for name in crawl sync verify; do \
+      printf '#!/bin/sh\nexec node /app/dist/main.js %s "$@"\n' "$name" > "$name"; \
+    done \
+ && chmod 0755 registry-sync crawl sync verify \
  && mkdir /data && chown 1000:1000 /data
 # The root can be read-only: what is temporary goes where a volume is.
 ENV NODE_ENV=production TMPDIR=/data

@@ -58,7 +58,7 @@ describe('the image', () => {
     });
   });
 
-  it('has the program, its licences, and three commands', () => {
+  it('has the program, its licences, and four commands', () => {
     const own = files.filter((path) => path.startsWith('/app/'));
     const beside = own.filter((path) => !path.startsWith('/app/dist/'));
     deepEqual(beside.toSorted(), ['/app/LICENSE', '/app/package.json']);
@@ -69,6 +69,7 @@ describe('the image', () => {
       '/usr/local/bin/node',
       '/usr/local/bin/registry-sync',
       '/usr/local/bin/sync',
+      '/usr/local/bin/verify',
     ]);
   });
 
