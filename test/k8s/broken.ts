@@ -4,7 +4,8 @@ import type { Manifest } from './manifests.ts';
 export interface Broken {
   readonly name: string;
   /** Whose manifests are changed. */
-  readonly of: 'k8s' | 'scale-out' | 'audit-volume' | 'scale-out-audit-volume';
+  readonly of:
+    'k8s' | 'scale-out' | 'audit-volume' | 'scale-out-audit-volume' | 'metrics-push' | 'air-gap';
   /** `Kind`, and the way to the field in it. */
   readonly at: string;
   /** What it becomes; `undefined`: it is removed. */
@@ -323,6 +324,20 @@ export const BROKEN: readonly Broken[] = [
     at: 'NetworkPolicy spec podSelector matchLabels',
     to: { app: 'registry-sync' },
     expected: /selects no pod of ours/,
+  },
+  {
+    name: 'a Pushgateway at a port that is closed',
+    of: 'metrics-push',
+    at: 'NetworkPolicy spec egress 2 ports 0 port',
+    to: 9092,
+    expected: /pushes to port 9091, which is closed/,
+  },
+  {
+    name: "metrics of a sync as skopeo's",
+    of: 'air-gap',
+    at: `${CRAWL} env 0`,
+    to: { name: 'REGISTRY_SYNC_METRICS_PUSH', value: 'https://pushgateway.example.com' },
+    expected: /sync has no metrics/,
   },
 ];
 

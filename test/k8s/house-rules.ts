@@ -19,7 +19,7 @@ const ALLOWED_VOLUMES = new Set([
   'secret',
 ]);
 /** The order in which they have to run; not each is everywhere. */
-const ORDER = ['retention', 'crawl', 'sync', 'report'];
+const ORDER = ['retention', 'crawl', 'sync', 'verify', 'report'];
 
 export const restrictedPod: Rule = (manifests) => {
   const pod = podSpecOf(cronJobOf(manifests));
@@ -107,7 +107,7 @@ export const shards: Rule = (manifests) => {
   const spec = cronJobOf(manifests).spec?.jobTemplate.spec;
   const pod = podSpecOf(cronJobOf(manifests));
   const told = containersOf(pod)
-    .filter(({ command = [] }) => ['crawl', 'sync'].includes(command[0] ?? ''))
+    .filter(({ command = [] }) => ['crawl', 'sync', 'verify'].includes(command[0] ?? ''))
     .map(({ env = [] }) => env.find(({ name }) => name === 'JOB_COMPLETIONS')?.value);
   const expected = spec?.completionMode === 'Indexed' ? String(spec.completions) : undefined;
   const claim = manifests.find(({ kind }) => kind === 'PersistentVolumeClaim');
@@ -139,3 +139,26 @@ export const selectors: Rule = (manifests) => {
     ...missed.map((map) => `${JSON.stringify(map)} selects no pod of ours`),
   ];
 };
+
+/** Metrics that are pushed have to get out, and sync as skopeo's has none. */
+export const metrics: Rule = (manifests) => {
+  const policies = manifests.filter(({ kind }) => kind === 'NetworkPolicy') as INetworkPolicy[];
+  const ports = policies
+    .flatMap(({ spec }) => spec?.egress ?? [])
+    .flatMap((one) => one.ports ?? []);
+  const open = new Set(ports.map(({ port }) => String(port)));
+  return containersOf(podSpecOf(cronJobOf(manifests))).flatMap(
+    ({ name, command = [], env = [] }) => {
+      const { value } = env.find((one) => one.name === 'REGISTRY_SYNC_METRICS_PUSH') ?? {};
+      if (value === undefined) return [];
+      if (command.some((word) => word.startsWith('--src='))) return [`${name} has no metrics`];
+      const port = portOf(new URL(value));
+      return open.has(port) ? [] : [`${name} pushes to port ${port}, which is closed`];
+    },
+  );
+};
+
+function portOf({ port, protocol }: URL): string {
+  if (port !== '') return port;
+  return protocol === 'https:' ? '443' : '80';
+}

@@ -30,10 +30,15 @@ export interface PodOptions {
   /** What webhooks add to all containers: variables, and files of this machine by where they are there. */
   readonly env?: Readonly<Record<string, string>>;
   readonly files?: Readonly<Record<string, string>>;
-  /** Words of commands: other registries in the place of the real ones. */
+  /** Words of commands and values of variables: other registries in the place of the real ones. */
   readonly rewrite?: (word: string) => string;
   /** For the volumes of this pod alone. */
   readonly directory: string;
+}
+
+export interface MadeOptions extends PodOptions {
+  /** What podman knows it by: tests run at the same time, and may give a pod the same name. */
+  readonly knownAs: string;
 }
 
 export interface MadePod {
@@ -48,7 +53,7 @@ export interface MadePod {
 const GROUP = 1000;
 
 /** The pod that the CronJob's Job has, ready to be played. */
-export async function makePod(cronJob: ICronJob, options: PodOptions): Promise<MadePod> {
+export async function makePod(cronJob: ICronJob, options: MadeOptions): Promise<MadePod> {
   const spec = podSpecOf(cronJob);
   const isIndexed = cronJob.spec?.jobTemplate.spec?.completionMode === 'Indexed';
   const added = {
@@ -70,7 +75,7 @@ export async function makePod(cronJob: ICronJob, options: PodOptions): Promise<M
     apiVersion: 'v1',
     kind: 'Pod',
     metadata: {
-      name: options.name,
+      name: options.knownAs,
       labels: cronJob.spec?.jobTemplate.spec?.template.metadata?.labels,
       // Without it what init containers have written is gone with them.
       annotations: { 'io.podman.annotations.init.container.type': 'always' },
@@ -98,6 +103,7 @@ async function containerOf(
   container: Container,
   { added, log, volumes, options }: Context,
 ): Promise<object> {
+  const rewrite = options.rewrite ?? ((word: string) => word);
   const env = { ...environmentOf(container, options), ...added };
   const expand = (word: string): string =>
     word.replaceAll(/\$\((\w+)\)/g, (all, name: string) => env[name] ?? all);
@@ -117,8 +123,11 @@ async function containerOf(
     name,
     image: IMAGE,
     imagePullPolicy: 'Never',
-    command: command.map(expand).map(options.rewrite ?? ((word) => word)),
-    env: Object.entries(env).map(([variable, value]) => ({ name: variable, value })),
+    command: command.map(expand).map((word) => rewrite(word)),
+    env: Object.entries(env).map(([variable, value]) => ({
+      name: variable,
+      value: rewrite(value),
+    })),
     securityContext,
     resources,
     volumeMounts,

@@ -45,6 +45,17 @@ export async function manifestsIn(file: string): Promise<Manifest[]> {
   return documentsOf(await readFile(file, 'utf8'));
 }
 
+/** The same, with these variables in its containers: as people are told to set them. */
+export async function manifestsWith(
+  file: string,
+  variables: Readonly<Record<string, string>>,
+): Promise<Manifest[]> {
+  const set = Object.entries(variables).map(([name, value]) => `${name}=${value}`);
+  if (set.length === 0) return manifestsIn(file);
+  const words = ['set', 'env', '--local', '-f', file, ...set, '-o', 'yaml'];
+  return documentsOf(await output(kubectl(), words));
+}
+
 /** A Job as if it were a CronJob's: what pods are made of. */
 export function asCronJob(job: Manifest): ICronJob & Manifest {
   const { spec } = job as IJob;
@@ -66,6 +77,11 @@ export function cronJobOf(manifests: readonly Manifest[]): ICronJob {
   const cronJob = manifests.find(({ kind }) => kind === 'CronJob');
   if (cronJob === undefined) throw new Error('there is no CronJob');
   return cronJob as ICronJob;
+}
+
+/** The name of the only ConfigMap. */
+export function configMapOf(manifests: readonly Manifest[]): string {
+  return manifests.find(({ kind }) => kind === 'ConfigMap')?.metadata.name ?? '';
 }
 
 /** As kubectl reads them. */

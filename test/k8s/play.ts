@@ -1,4 +1,5 @@
 /** Plays pods with podman: real containers, on the network of this machine. */
+import { randomUUID } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -26,18 +27,19 @@ export interface Played {
 export async function play(cronJob: ICronJob, options: PodOptions): Promise<Played> {
   const directory = join(options.directory, options.name);
   await mkdir(directory, { recursive: true });
-  const pod = await makePod(cronJob, { ...options, directory });
+  const knownAs = `${options.name}-${randomUUID().slice(0, 8)}`;
+  const pod = await makePod(cronJob, { ...options, directory, knownAs });
   const file = join(directory, 'pod.yaml');
   await writeFile(file, pod.text);
   try {
     const started = await podman(['kube', 'play', '--network', 'host', file]);
     // An init container that fails is a failure of the command; others are waited for.
-    const last = podSpecOf(cronJob).containers.map(({ name }) => `${options.name}-${name}`);
+    const last = podSpecOf(cronJob).containers.map(({ name }) => `${knownAs}-${name}`);
     if (started.code === 0) await podman(['wait', ...last]);
     const containers: Record<string, PlayedContainer> = {};
     for (const { name } of containersOf(podSpecOf(cronJob))) {
       containers[name] = {
-        ...(await endOf(`${options.name}-${name}`, started.stderr)),
+        ...(await endOf(`${knownAs}-${name}`, started.stderr)),
         lastWords: await readFile(pod.terminationLogs.get(name) ?? '', 'utf8'),
       };
     }
@@ -46,7 +48,7 @@ export async function play(cronJob: ICronJob, options: PodOptions): Promise<Play
       file: (mount, name) => readFile(join(pod.mounts.get(mount) ?? '', name), 'utf8'),
     };
   } finally {
-    await podman(['pod', 'rm', '--force', '--time', '0', options.name]);
+    await podman(['pod', 'rm', '--force', '--time', '0', knownAs]);
   }
 }
 
