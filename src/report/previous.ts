@@ -1,5 +1,5 @@
 /** The run before: which directory it is, and what has changed since. */
-import { readdir, realpath, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { isError } from '../base/errors.ts';
@@ -33,9 +33,9 @@ export interface ChangeCounts {
  */
 export async function findPrevious(directory: string, workdir: string): Promise<Found | undefined> {
   await checkDirectory(directory);
-  const own = await realpath(workdir);
+  const own = await identityOf(workdir);
   const ownTime = await crawledAt(workdir);
-  if ((await realpath(directory)) !== own && (await crawledAt(directory)) !== undefined) {
+  if ((await identityOf(directory)) !== own && (await crawledAt(directory)) !== undefined) {
     return { path: directory, isGiven: true };
   }
   let newest: { readonly path: string; readonly time: number } | undefined;
@@ -45,10 +45,16 @@ export async function findPrevious(directory: string, workdir: string): Promise<
     const path = join(directory, entry.name);
     const time = await crawledAt(path);
     if (time === undefined || time > (ownTime ?? Infinity)) continue;
-    if ((await realpath(path)) === own) continue;
+    if ((await identityOf(path)) === own) continue;
     if (newest === undefined || time >= newest.time) newest = { path, time };
   }
   return newest && { path: newest.path, isGiven: false };
+}
+
+/** Of a volume the same directory may be mounted at two places: its path does not tell. */
+async function identityOf(directory: string): Promise<string> {
+  const { dev, ino } = await stat(directory, { bigint: true });
+  return `${dev} ${ino}`;
 }
 
 /** When the tags.csv of a directory was made; `undefined`: it has none. Milliseconds. */

@@ -207,6 +207,13 @@ export const BROKEN: readonly Broken[] = [
     expected: /30 s of grace are too few/,
   },
   {
+    name: 'less grace than sync takes with its page',
+    of: 'audit-volume',
+    at: `${POD} terminationGracePeriodSeconds`,
+    to: 60,
+    expected: /60 s of grace are too few/,
+  },
+  {
     name: 'no deadline',
     of: BASE,
     at: `${JOB} activeDeadlineSeconds`,

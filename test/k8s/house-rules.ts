@@ -78,12 +78,17 @@ export const limits: Rule = (manifests) => {
   ];
 };
 
+/** So long sync may write its page, after its grace. */
+const PAGE_SECONDS = 20;
+
 /** A pod whose grace is shorter than ours is killed before it has written its reports. */
 export const grace: Rule = (manifests) => {
   const pod = podSpecOf(cronJobOf(manifests));
-  const ours = containersOf(pod)
-    .flatMap(({ command = [] }) => command)
-    .map((word) => Number(/^--grace-period=(\d+)$/.exec(word)?.[1] ?? 0));
+  const ours = containersOf(pod).map(({ command = [], env = [] }) => {
+    const word = command.find((one) => one.startsWith('--grace-period=')) ?? '';
+    const hasPage = env.some(({ name }) => name === 'REGISTRY_SYNC_REPORT');
+    return Number(word.replace(/^.*=/, '')) + (hasPage ? PAGE_SECONDS : 0);
+  });
   const given = pod.terminationGracePeriodSeconds ?? 30;
   return given > Math.max(...ours) ? [] : [`${given} s of grace are too few`];
 };

@@ -67,6 +67,28 @@ describe('the overlay audit-volume', () => {
   });
 });
 
+describe('a night in which rows failed', () => {
+  it('has its page too, which says what failed and what has changed since the night before', async () => {
+    const job = await cronJob('k8s/overlays/audit-volume');
+    await runOnVolume(job, 'nightly-1');
+    const added = { repository: `${NAMESPACE}/web`, tag: 'added', image: image({ seed: 'added' }) };
+    await push(scene.source.origin, added.repository, added.tag, added.image);
+    await hideLayer(scene.source, added);
+
+    const bad = await runOnVolume(job, 'nightly-2');
+
+    await removeTag(scene.source, added);
+    equal(endsOf(bad), 'retention 0, crawl 0, sync 3, report -', allOf(bad));
+    const page = await readFile(runs('nightly-2', 'report.html'), 'utf8');
+    const text = page
+      .slice(page.indexOf('<main'))
+      .replaceAll(/<[^>]*>/g, ' ')
+      .replaceAll(/\s+/g, ' ');
+    match(text, /18 of 19 tags are at the target; 1 failed/);
+    match(text, /Compared with \/runs\/nightly-1, .* 1 tag came/);
+  });
+});
+
 describe('the overlay verify', () => {
   it('says that all is as it was synced, and what is damaged or missing later', async () => {
     await scene.run(await cronJob('k8s'), 'nightly-1');
