@@ -85,7 +85,7 @@ const PAGE_SECONDS = 20;
 export const grace: Rule = (manifests) => {
   const pod = podSpecOf(cronJobOf(manifests));
   const ours = containersOf(pod).map(({ command = [], env = [] }) => {
-    const word = command.find((one) => one.startsWith('--grace-period=')) ?? '';
+    const word = command.find((one) => String(one).startsWith('--grace-period=')) ?? '';
     const hasPage = env.some(({ name }) => name === 'REGISTRY_SYNC_REPORT');
     return Number(word.replace(/^.*=/, '')) + (hasPage ? PAGE_SECONDS : 0);
   });

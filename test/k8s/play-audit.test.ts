@@ -54,6 +54,7 @@ describe('the overlay audit-volume', () => {
 
     deepEqual((await readdir(runs())).toSorted(), ['nightly-1', 'nightly-2']);
     match(first.containers['retention']?.log ?? '', /nightly-of-long-ago/);
+    match(first.containers['report']?.log ?? '', /^\{.*"run":"nightly-1".*page written/m);
     for (const [name, status] of [
       ['nightly-1', 'copied'],
       ['nightly-2', 'unchanged'],

@@ -214,9 +214,11 @@ describe('the shards of a run', () => {
     const before = await joinShards('join-2', { RUN: 'the-night-before' });
     await utimes(join(runs, 'the-night-before', 'whole', 'crawl.json'), dayAgo, dayAgo);
     const newest = await joinShards('join-3');
+    const again = await joinShards('join-4');
 
     equal(endsOf(before), 'join 0', allOf(before));
     equal(endsOf(newest), 'join 0', allOf(newest));
+    equal(endsOf(again), 'join 0', allOf(again));
     ok(existsSync(join(runs, 'nightly', 'whole', 'report.html')));
     doesNotMatch(before.containers['join']?.log ?? '', /the-night-before/);
     match(newest.containers['join']?.log ?? '', /the-night-before/);
