@@ -1,10 +1,10 @@
 /** The records of shards: whether they belong together, which are missing, and one record of all. */
+import { counted } from '../base/counted.ts';
 import { RegistrySyncError } from '../base/errors.ts';
 import { parseShard, type Shard } from '../sync/shard.ts';
 import type { RunRecord } from '../sync/run-record.ts';
 import { nameOf, runsApart } from './merge-runs.ts';
 import { isMissed, type Records } from './records.ts';
-import { counted } from './words.ts';
 
 /** What is joined. What prune did is not: its files are about the target, which the shards share. */
 export const JOINED_COMMANDS = ['crawl', 'sync', 'repair', 'verify'] as const;

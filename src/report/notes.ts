@@ -1,10 +1,10 @@
 /** What is missing, old or doubtful in a workdir, in sentences. */
+import { counted, formatCount } from '../base/counted.ts';
 import { RECORDED_COMMANDS, type RecordedCommand, type RunRecord } from '../sync/run-record.ts';
 import { startOf } from './records.ts';
 import type { CsvName } from './row-files.ts';
 import { isSyncOlder, isVerifyOlder } from './row-state.ts';
 import type { ReportTotals } from './settle.ts';
-import { counted, formatCount } from './words.ts';
 import type { Workdir } from './workdir.ts';
 
 /** Which earlier run was asked for, and what was found. */

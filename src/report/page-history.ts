@@ -1,18 +1,12 @@
 /** The sections of the page about time: age of tags, what has changed, when what ran. */
+import { counted, formatCount } from '../base/counted.ts';
 import { RECORDED_COMMANDS, type RunRecord } from '../sync/run-record.ts';
 import { html, type Html } from './html.ts';
 import { allButton } from './page-sections.ts';
 import { PRUNING_WORDS, PRUNINGS, type Pruning } from './pruned.ts';
 import { isMissed } from './records.ts';
 import type { Report } from './report.ts';
-import {
-  counted,
-  durationOf,
-  fateOfGone,
-  formatCount,
-  formatCounted,
-  formatTime,
-} from './words.ts';
+import { durationOf, fateOfGone, formatCounted, formatTime } from './words.ts';
 
 export function ageSection({ ages: { bands, unknown }, workdir }: Report): Html {
   const most = Math.max(1, ...bands.map(({ count }) => count));

@@ -1,11 +1,12 @@
 /** The sections of the page that need no JavaScript. */
+import { counted, formatCount } from '../base/counted.ts';
 import { html, type Html } from './html.ts';
 import { remarkOf } from './page-data.ts';
 import { STATES, STATE_WORDS, type State } from './payload.ts';
 import type { Reason } from './reason.ts';
 import type { Report } from './report.ts';
 import { WRONG_STATES } from './settle.ts';
-import { counted, formatCount, inOneSentence, TOTAL_LINES } from './words.ts';
+import { inOneSentence, TOTAL_LINES } from './words.ts';
 
 /** Kinds of failures and rows that are listed; the tables have all. */
 const MAX_REASONS = 50;

@@ -1,12 +1,13 @@
 /** The page of a report: one HTML file that asks nobody for anything. */
 import { createHash } from 'node:crypto';
 
+import { counted } from '../base/counted.ts';
 import { html, trusted, type Html } from './html.ts';
 import { pageData, type PageData } from './page-data.ts';
 import { ageSection, changeSection, pruneSection, runSection } from './page-history.ts';
 import { failureSection, noteSection, totalSection, wrongSection } from './page-sections.ts';
 import type { Report } from './report.ts';
-import { counted, formatTime } from './words.ts';
+import { formatTime } from './words.ts';
 
 /** What the browser is to run and to look like: from src/report/page, bundled. */
 export interface PageAssets {

@@ -1,4 +1,5 @@
 /** The report as text: what the last container of a pod prints. */
+import { counted, formatCount } from '../base/counted.ts';
 import { formatBytes } from '../sync/report.ts';
 import { STATES, STATE_WORDS, type State } from './payload.ts';
 import { isMissed } from './records.ts';
@@ -7,7 +8,7 @@ import { RECORDED_COMMANDS, type RecordedCommand } from '../sync/run-record.ts';
 import { PRUNING_WORDS, PRUNINGS, type Pruned, type Pruning } from './pruned.ts';
 import { isUnlisted } from './row-state.ts';
 import { failureOf, hasFailed } from './settle.ts';
-import { arrivalsIn, counted, durationOf, fateOfGone, formatCount, formatTime } from './words.ts';
+import { arrivalsIn, durationOf, fateOfGone, formatTime } from './words.ts';
 
 /** Of rows that are named: the rest is counted. */
 const MAX_ROWS = 20;

@@ -1,18 +1,8 @@
-/** Numbers, times and runs, as the text and the page write them. */
+/** Times, runs and totals, as the text and the page write them. */
+import { counted, formatCount } from '../base/counted.ts';
 import { formatBytes } from '../sync/report.ts';
 import type { RunRecord } from '../sync/run-record.ts';
 import type { ReportTotals } from './settle.ts';
-
-/** 12345 as `12,345`. */
-export function formatCount(count: number): string {
-  return String(count).replaceAll(/\B(?=(?:\d{3})+$)/g, ',');
-}
-
-/** `3 tags`, `1 tag`. */
-export function counted(count: number, noun: string): string {
-  const plural = noun.endsWith('y') ? `${noun.slice(0, -1)}ies` : `${noun}s`;
-  return `${formatCount(count)} ${count === 1 ? noun : plural}`;
-}
 
 /** `2026-11-21 03:48:00 UTC`; what is no time is shown as it is. */
 export function formatTime(time: string | number): string {
