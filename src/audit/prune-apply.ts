@@ -19,8 +19,8 @@ import type { PruneTarget } from './prune-target.ts';
 
 export interface ApplySettings {
   readonly target: PruneTarget;
-  /** Whether tags.csv has a row for the tag by now. */
-  readonly isWanted: (repository: string, tag: string) => boolean;
+  /** Why a tag of the plan has to stay after all; `undefined`: it may go. */
+  readonly reasonToStay: (repository: string, tag: string) => string | undefined;
   /** Whether a row of tags.csv names the image. */
   readonly isPromised: (repository: string, digest: Digest) => boolean;
   /** Whether a repository may be left without a tag. */
@@ -66,16 +66,14 @@ export async function applyPlan(rows: readonly PlanRow[], settings: ApplySetting
   if (fatal !== undefined) throw fatal;
 }
 
-async function* byRepository(
-  rows: readonly PlanRow[],
-): AsyncGenerator<readonly PlanRow[], void, void> {
+function byRepository(rows: readonly PlanRow[]): Iterable<readonly PlanRow[]> {
   const groups = new Map<string, PlanRow[]>();
   for (const row of rows) {
     const group = groups.get(row.repository);
     if (group === undefined) groups.set(row.repository, [row]);
     else group.push(row);
   }
-  yield* groups.values();
+  return groups.values();
 }
 
 /** Rows of one image. */
@@ -134,14 +132,16 @@ class RepositoryPrune {
 
   /** Compares the plan with what is there. What is left to do comes in its order: whole images before their parts. */
   async #check(): Promise<readonly (readonly Group[])[]> {
-    const { target, isWanted, mayEmpty, signal } = this.#settings;
+    const { target, reasonToStay, mayEmpty, signal } = this.#settings;
     const names = await this.#names();
     if (names === undefined) {
       await this.#note(this.#rows, 'gone');
       return [];
     }
-    const wanted = this.#rows.filter(({ tag }) => isWanted(this.#repository, tag));
-    await this.#note(wanted, 'skipped', 'tags.csv has this tag now');
+    for (const row of this.#rows) {
+      const reason = reasonToStay(this.#repository, row.tag);
+      if (reason !== undefined) await this.#note([row], 'skipped', reason);
+    }
     const planned = this.#rows.filter(({ tag }) => !this.#noted.has(tag));
     const groups = new Map<Digest, Group>();
     const compare = async (row: PlanRow): Promise<void> => {
@@ -157,7 +157,7 @@ class RepositoryPrune {
       group.rows.push(row);
       groups.set(row.digest, group);
     };
-    for await (const _ of mapAsDone(each(planned), BATCH, compare));
+    for await (const _ of mapAsDone(planned, BATCH, compare));
     const all = [...groups.values()];
     this.#going = new Set(all.flatMap(({ rows }) => rows.map(({ tag }) => tag)));
     this.#others = new Set(names.filter((tag) => !this.#going.has(tag)));
@@ -220,7 +220,8 @@ class RepositoryPrune {
     const needed =
       this.#needs.reason(digest) ??
       (isPromised(this.#repository, digest) ? 'a row of tags.csv names it' : undefined);
-    const isWhole = needed === undefined && rows.some(({ action }) => action === 'delete');
+    // Who changed one of its rows to untag by hand wants the image to stay.
+    const isWhole = needed === undefined && rows.every(({ action }) => action === 'delete');
     const image = { repository: this.#repository, digest, tags: rows.map(({ tag }) => tag) };
     try {
       const removed = await remover.remove(
@@ -266,7 +267,7 @@ class RepositoryPrune {
 }
 
 function isAway(status: PruneStatus): boolean {
-  return status === 'deleted' || status === 'gone' || status === 'would-delete';
+  return ['deleted', 'gone', 'would-delete', 'would-untag'].includes(status);
 }
 
 /** Indexes come before their parts, and what is attached after what it belongs to. */
@@ -279,8 +280,4 @@ function stagesOf(groups: readonly Group[]): readonly (readonly Group[])[] {
     images.filter(({ isIndex }) => !isIndex),
     attached,
   ];
-}
-
-async function* each<T>(items: Iterable<T>): AsyncGenerator<T, void, void> {
-  yield* items;
 }

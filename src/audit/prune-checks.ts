@@ -1,41 +1,46 @@
-/** Why nothing is planned: a list that may lack what the source has, or more to delete than anybody expects. */
+/**
+ * Why nothing is planned or deleted: a list that may lack what the source has, more to delete than anybody expects, or
+ * a plan that is not for here and now.
+ */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 
+import { counted } from '../base/counted.ts';
 import { RegistrySyncError } from '../base/errors.ts';
+import { readingGiven } from '../files/file-failure.ts';
+import { parseDigest, type Digest } from '../image/digest.ts';
 import { readCsv } from '../sync/csv.ts';
 import type { RunRecord } from '../sync/run-record.ts';
 import { formatShard, type Shard } from '../sync/shard.ts';
+import type { Plan } from './prune-plan.ts';
 
 /** A tags.csv as a file. */
 export interface ListFile {
   readonly path: string;
-  /** `sha256:…` of its bytes. */
-  readonly digest: string;
+  /** Of its bytes. */
+  readonly digest: Digest;
   /** Rows of whatever namespace. */
   readonly rows: number;
   /** When it was written. Milliseconds since the epoch. */
   readonly writtenAt: number;
 }
 
-/** @throws {RegistrySyncError} `USAGE` when it can't be read. */
-export async function readListFile(path: string): Promise<ListFile> {
-  try {
+/**
+ * @param absent what to do where there is none.
+ * @throws {RegistrySyncError} `USAGE` when it can't be read.
+ */
+export function readListFile(path: string, absent: string): Promise<ListFile> {
+  return readingGiven(path, absent, async () => {
     const { mtimeMs } = await stat(path);
     const hash = createHash('sha256');
     for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
     await using file = await open(path, 'r');
     let rows = -1; // the header
     for await (const _ of readCsv(file)) rows += 1;
-    const digest = `sha256:${hash.digest('hex')}`;
+    const digest = parseDigest(`sha256:${hash.digest('hex')}`);
     return { path, digest, rows: Math.max(rows, 0), writtenAt: mtimeMs };
-  } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    if (cause instanceof RegistrySyncError || code === undefined) throw cause;
-    const hint = code === 'ENOENT' ? 'there is none: run crawl first' : code;
-    throw new RegistrySyncError('USAGE', `can't read ${path}: ${hint}`, { cause });
-  }
+  });
 }
 
 export interface CrawlSettings {
@@ -73,14 +78,18 @@ export function checkCrawl(settings: CrawlSettings): void {
   throw new RegistrySyncError('USAGE', message);
 }
 
-function doubtOfEnd({ state, message, counts = {} }: RunRecord, path: string): string | undefined {
+/** Why a crawl may have left something out; `undefined`: its record says that it is whole. */
+export function doubtOfEnd(
+  { state, message, counts = {} }: RunRecord,
+  path: string,
+): string | undefined {
   const said = message === undefined ? '' : ` (${message.split('\n')[0]})`;
   if (state === 'running') return `${path} says that a crawl is running, or was killed`;
   if (state !== 'complete') return `${path} says that the last crawl was ${state}${said}`;
   const { skipped = 0, locked = 0 } = counts;
   return skipped + locked === 0
     ? undefined
-    : `the last crawl left out ${skipped} repositories and ${locked} tags that it may not read (--skip-private)`;
+    : `the last crawl left out ${counted(skipped, 'repository')} and ${counted(locked, 'tag')} that it may not read (--skip-private)`;
 }
 
 function doubtOfScope(
@@ -102,12 +111,13 @@ function doubtOfFile(
   if (list.writtenAt < Date.parse(startedAt) - SLACK_MS) {
     return 'the file is older than the last crawl';
   }
-  if (now - ended > maxAgeMs) {
-    return `the last crawl ended at ${endedAt}, longer ago than --max-crawl-age`;
+  // Also what ends in the future, or at no time at all.
+  if (!(Math.abs(now - ended) <= maxAgeMs)) {
+    return `the last crawl ended at ${endedAt ?? startedAt}, longer ago than --max-crawl-age`;
   }
   const { tags } = counts;
   if (tags === undefined || list.rows >= tags) return undefined; // rows are added by hand, too
-  return `the last crawl wrote ${tags} rows, and now there are ${list.rows}`;
+  return `the last crawl wrote ${counted(tags, 'row')}, and now there are ${list.rows}`;
 }
 
 /**
@@ -138,22 +148,72 @@ export interface Planned {
 }
 
 const SHOWN = 5;
+/** Of the tags that are looked at, so many may go. */
+export const MAX_PERCENT = 10;
+
+export interface AmountLimits {
+  readonly maxPercent: number;
+  /** Whether repositories may be left without a tag. */
+  readonly mayEmpty: boolean;
+}
 
 /**
+ * @param phase what is not done then.
  * @throws {RegistrySyncError} `REJECTED` when more would go than `maxPercent`, or all of a repository.
  */
 export function checkAmount(
   { seen, rows, emptied }: Planned,
-  { maxPercent, mayEmpty }: { readonly maxPercent: number; readonly mayEmpty: boolean },
+  { maxPercent, mayEmpty }: AmountLimits,
+  phase: 'planned' | 'deleted',
 ): void {
   if (rows === 0) return;
   if (!mayEmpty && emptied.length > 0) {
     const more = emptied.length > SHOWN ? ` and ${emptied.length - SHOWN} more` : '';
-    const message = `nothing is planned: no tag would be left in ${emptied.slice(0, SHOWN).join(', ')}${more}. Where that is meant, give --allow-empty-repositories`;
+    const message = `nothing is ${phase}: no tag would be left in ${emptied.slice(0, SHOWN).join(', ')}${more}. Where that is meant, give --allow-empty-repositories`;
     throw new RegistrySyncError('REJECTED', message);
   }
   const percent = (rows * 100) / seen;
   if (percent <= maxPercent) return;
-  const message = `nothing is planned: ${rows} of ${seen} tags would go (${percent.toFixed(1)} %), more than --max-percent ${maxPercent}. See whether tags.csv is whole and the options are those of sync; where so much is meant, give --max-percent ${Math.ceil(percent)}`;
+  const message = `nothing is ${phase}: ${rows} of ${counted(seen, 'tag')} would go (${percent.toFixed(1)} %), more than --max-percent ${maxPercent}. See whether tags.csv is whole and the options are those of sync; where so much is meant, give --max-percent ${Math.ceil(percent)}`;
   throw new RegistrySyncError('REJECTED', message);
+}
+
+/** Where and when a plan is to be applied. */
+export interface PlanSettings {
+  readonly path: string;
+  /** Registries, `host[:port]`; the source only where rows are gone by. */
+  readonly target: string;
+  readonly source: string;
+  /** Repositories, where they are named. */
+  readonly named: readonly string[] | undefined;
+  readonly maxAgeMs: number;
+  readonly maxPercent: number;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+}
+
+/**
+ * @throws {RegistrySyncError} `USAGE` when the plan is for another registry or too old, `REJECTED` when it is longer
+ * than it was.
+ */
+export function checkPlan({ facts, rows }: Plan, settings: PlanSettings): void {
+  const { path, target, source, named } = settings;
+  const wrong = (what: string): never => {
+    throw new RegistrySyncError('USAGE', `nothing is deleted: ${path} ${what}`);
+  };
+  if (facts.target !== target) wrong(`was made for ${facts.target}, not for ${target}`);
+  if (facts.list !== undefined && facts.list.source !== source) {
+    const given = named === undefined ? source : 'repositories that are named';
+    wrong(`was made for images of ${facts.list.source}, not for ${given}`);
+  }
+  const other = rows.find(({ repository }) => named?.includes(repository) === false);
+  if (other !== undefined) wrong(`has rows of ${other.repository}, which is not named`);
+  const ageMs = Math.abs(settings.now - Date.parse(facts.made));
+  if (ageMs > settings.maxAgeMs) {
+    wrong(`was made at ${facts.made}, longer ago than --max-plan-age: plan again`);
+  }
+  if (rows.length <= facts.planned) return; // more were added by hand
+  const { seen, mayEmpty } = facts;
+  const { maxPercent } = settings;
+  checkAmount({ seen, rows: rows.length, emptied: [] }, { maxPercent, mayEmpty }, 'deleted');
 }

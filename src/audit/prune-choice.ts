@@ -1,9 +1,11 @@
 /** Which tags of a repository are to go: pure choices over what its lists say. */
+import { counted } from '../base/counted.ts';
 import { algorithmOf, hexOf, type Digest } from '../image/digest.ts';
 import type { TagInfo } from '../registry/catalog.ts';
 import type { DeletionRules } from '../registry/profile.ts';
-import { newestFirst } from '../sync/tag-filter.ts';
+import { matcher, newestFirst } from '../sync/tag-filter.ts';
 import type { PlanRow } from './prune-plan.ts';
+import type { Scope } from './prune-scope.ts';
 
 export interface ChoiceRules {
   /** Whether a tag is wanted: a row of tags.csv has it. */
@@ -18,6 +20,52 @@ export interface ChoiceRules {
   readonly now: number;
   /** Why what goes, goes: `is not in tags.csv`. */
   readonly reason: string;
+}
+
+/** What people say about what stays. */
+export interface Wishes {
+  /** Regular expressions, as `--protect` has them. */
+  readonly protect: readonly string[];
+  /** Days. */
+  readonly minAge?: number | undefined;
+  readonly keepNewest?: number | undefined;
+}
+
+/**
+ * @param scope what rows want; absent: rows are not gone by.
+ * @param now milliseconds since the epoch.
+ * @throws {RegistrySyncError} `USAGE` when a regular expression is none.
+ */
+export function choiceRules(
+  { protect, minAge, keepNewest }: Wishes,
+  scope: Scope | undefined,
+  now: number,
+): ChoiceRules {
+  const age = minAge === undefined ? [] : [`is ${counted(minAge, 'day')} old or older`];
+  const newest = keepNewest === undefined ? [] : [`is not among the newest ${keepNewest}`];
+  const list = scope === undefined ? [] : ['is not in tags.csv'];
+  return {
+    isListed: (repository, tag) => scope?.isWanted(repository, tag) ?? false,
+    isOurs: (repository, tag) => scope?.isOurs(repository, tag) ?? true,
+    isProtected: protection(protect),
+    minAge,
+    keepNewest,
+    now,
+    reason: [...list, ...age, ...newest].join(', '),
+  };
+}
+
+/**
+ * Whether a tag, or `repository:tag`, matches one of the patterns at its start.
+ *
+ * @throws {RegistrySyncError} `USAGE` when a pattern is no regular expression.
+ */
+export function protection(
+  patterns: readonly string[],
+): (repository: string, tag: string) => boolean {
+  const protects = patterns.map((source) => matcher('--protect', source));
+  return (repository, tag) =>
+    protects.some((matches) => matches?.(tag) === true || matches?.(`${repository}:${tag}`));
 }
 
 /** A tag that nobody wants, and why it stays nevertheless. */

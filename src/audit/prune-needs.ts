@@ -38,7 +38,7 @@ export class Needs {
    */
   async add(tags: Iterable<string>, signal: AbortSignal): Promise<void> {
     const work = (tag: string): Promise<void> => this.#addTag(tag, signal);
-    for await (const _ of mapAsDone(each(tags), AT_ONCE, work));
+    for await (const _ of mapAsDone(tags, AT_ONCE, work));
   }
 
   /** Why an image must stay; `undefined`: nothing that stays needs it. */
@@ -102,8 +102,4 @@ export class Needs {
       await this.#addParts({ digest: part.digest, tag, depth: depth + 1 }, signal);
     }
   }
-}
-
-async function* each<T>(items: Iterable<T>): AsyncGenerator<T, void, void> {
-  yield* items;
 }

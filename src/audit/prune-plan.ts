@@ -2,15 +2,18 @@
  * The plan of a prune: a CSV that people read and edit, with the facts in lines of comment that `--apply` needs to
  * refuse a plan that is not meant for it.
  */
-import { open } from 'node:fs/promises';
+import { open, type FileHandle } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 
 import { RegistrySyncError } from '../base/errors.ts';
 import { onOneLine } from '../base/shown.ts';
+import { readingGiven } from '../files/file-failure.ts';
 import { WholeFile } from '../files/whole-file.ts';
 import { tryParseDigest, type Digest } from '../image/digest.ts';
 import { isRepositoryPath, isTag } from '../image/reference.ts';
+import { PRUNE_COLUMNS } from '../sync/columns.ts';
 import { formatCsv, readCsv, type CsvRecord } from '../sync/csv.ts';
+import { inCell } from '../sync/report.ts';
 
 /** `delete`: the image, with all of its tags; `untag`: the tag alone, as something that stays needs the image. */
 export type PlanAction = 'delete' | 'untag';
@@ -33,18 +36,30 @@ export const PLAN_OPTIONS = [
   'target-namespace',
   'target-path',
   'append-suffix',
+  'shard',
 ] as const;
 export type PlanOption = (typeof PLAN_OPTIONS)[number];
+
+export interface PlanList {
+  /** The registry that it is of. */
+  readonly source: string;
+  /** Of its bytes. */
+  readonly digest: Digest;
+  /** Where repositories were looked at that it has not. */
+  readonly scope: PruneScope;
+}
+
+/** All that the list has, or all in the namespaces that its rows go to. */
+export const PRUNE_SCOPES = ['repositories', 'namespace'] as const;
+export type PruneScope = (typeof PRUNE_SCOPES)[number];
 
 export interface PlanFacts {
   /** `host[:port]`: rows are deleted there and nowhere else. */
   readonly target: string;
   /** RFC 3339. */
   readonly made: string;
-  /** The registry that tags.csv is of; absent: the plan goes by no list. */
-  readonly source?: string | undefined;
-  /** The digest of tags.csv. */
-  readonly list?: string | undefined;
+  /** The tags.csv that the plan goes by; absent: it goes by none, repositories were named. */
+  readonly list?: PlanList | undefined;
   readonly options: Readonly<Partial<Record<PlanOption, string>>>;
   /** Whether repositories may be left without a tag. */
   readonly mayEmpty: boolean;
@@ -59,19 +74,13 @@ export interface Plan {
   readonly rows: readonly PlanRow[];
 }
 
-export const PLAN_COLUMNS = [
-  'repository',
-  'tag',
-  'digest',
-  'last_updated_on',
-  'action',
-  'reason',
-] as const;
 const NEEDED = ['repository', 'tag', 'digest', 'action'] as const;
 
 /** Rows of one plan: they are held in memory, and more can't be looked through by anybody. */
 export const MAX_ROWS = 100_000;
 const TITLE = '# registry-sync prune plan 1';
+/** Said, so that a line that got lost is not taken for it. */
+const NO_LIST = 'none';
 
 /** @throws {RegistrySyncError} `USAGE` when it can't be written; then the old file is as it was. */
 export async function writePlan(
@@ -82,7 +91,7 @@ export async function writePlan(
   await using file = await WholeFile.create(path);
   const comments = [TITLE, ...factLines(facts), '# remove a row to spare its tag'];
   await file.append(comments.map((line) => `${line}\r\n`).join(''));
-  await file.append(formatCsv([PLAN_COLUMNS, ...rows.map(recordOf)]));
+  await file.append(formatCsv([PRUNE_COLUMNS, ...rows.map(recordOf)]));
   await file.append(remarks.map((line) => `# ${onOneLine(line)}\r\n`).join(''));
   await file.finish();
   await file.commit();
@@ -90,12 +99,20 @@ export async function writePlan(
 
 function recordOf(row: PlanRow): string[] {
   const { repository, tag, digest, lastUpdatedOn = '', action, reason } = row;
-  return [repository, tag, digest, lastUpdatedOn, action, reason];
+  return [repository, tag, digest, inCell(lastUpdatedOn), action, inCell(reason)];
 }
 
 function factLines(facts: PlanFacts): string[] {
-  const { target, made, source, list, options, mayEmpty, planned, seen } = facts;
-  const given = Object.entries({ target, made, source, list, ...options });
+  const { target, made, list, options, mayEmpty, planned, seen } = facts;
+  const { source, digest, scope } = list ?? {};
+  const given = Object.entries({
+    target,
+    made,
+    list: digest ?? NO_LIST,
+    source,
+    scope,
+    ...options,
+  });
   return [
     ...given.flatMap(([name, value]) => (value === undefined ? [] : [`# ${name}: ${value}`])),
     ...(mayEmpty ? ['# allow-empty-repositories: yes'] : []),
@@ -134,14 +151,8 @@ export async function readPlan(path: string): Promise<Plan> {
   return { facts, rows };
 }
 
-async function opened(path: string): Promise<Awaited<ReturnType<typeof open>>> {
-  try {
-    return await open(path, 'r');
-  } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    const hint = code === 'ENOENT' ? 'there is none: make it by prune --plan first' : code;
-    throw new RegistrySyncError('USAGE', `can't read ${path}: ${hint}`, { cause });
-  }
+function opened(path: string): Promise<FileHandle> {
+  return readingGiven(path, 'make it by prune --plan first', () => open(path, 'r'));
 }
 
 /** The facts in lines of comment above the rows, by name. Spreadsheets put quotes and commas around them. */
@@ -166,8 +177,10 @@ async function commentsOf(path: string): Promise<ReadonlyMap<string, string>> {
 function readFacts(path: string, facts: ReadonlyMap<string, string>): PlanFacts {
   const [target, made] = [facts.get('target'), facts.get('made')];
   const [, planned, seen] = /^(\d+) of (\d+) tags$/.exec(facts.get('planned') ?? '') ?? [];
-  if (target === undefined || Number.isNaN(Date.parse(made ?? '')) || seen === undefined) {
-    const message = `${path}: the lines of comment at its top are missing, which say for which registry and when it was made: make it anew by prune --plan`;
+  const list = facts.get('list') === NO_LIST ? NO_LIST : readPlanList(facts);
+  const isDated = !Number.isNaN(Date.parse(made ?? ''));
+  if (target === undefined || !isDated || seen === undefined || list === undefined) {
+    const message = `${path}: lines of comment at its top are missing, which say for which registry, by which tags.csv and when it was made: make it anew by prune --plan`;
     throw new RegistrySyncError('USAGE', message);
   }
   const options = PLAN_OPTIONS.flatMap((name) => {
@@ -177,13 +190,19 @@ function readFacts(path: string, facts: ReadonlyMap<string, string>): PlanFacts 
   return {
     target,
     made: made ?? '',
-    source: facts.get('source'),
-    list: facts.get('list'),
+    ...(list !== NO_LIST && { list }),
     options: Object.fromEntries(options),
     mayEmpty: facts.get('allow-empty-repositories') === 'yes',
     planned: Number(planned),
     seen: Number(seen),
   };
+}
+
+function readPlanList(facts: ReadonlyMap<string, string>): PlanList | undefined {
+  const [source, digest] = [facts.get('source'), tryParseDigest(facts.get('list') ?? '')];
+  const scope = PRUNE_SCOPES.find((one) => one === facts.get('scope'));
+  if (source === undefined || digest === undefined || scope === undefined) return undefined;
+  return { source, digest, scope };
 }
 
 function rowReader({ line, fields }: CsvRecord): (record: CsvRecord) => PlanRow {
@@ -192,9 +211,9 @@ function rowReader({ line, fields }: CsvRecord): (record: CsvRecord) => PlanRow 
   if (missing.length > 0) {
     throw wrong(line, fields.join(','), `has no column ${missing.join(', ')}`);
   }
-  const at = (name: (typeof PLAN_COLUMNS)[number]): number => names.indexOf(name);
+  const at = (name: (typeof PRUNE_COLUMNS)[number]): number => names.indexOf(name);
   return ({ line: of, fields: values }) => {
-    const field = (name: (typeof PLAN_COLUMNS)[number]): string => values[at(name)] ?? '';
+    const field = (name: (typeof PRUNE_COLUMNS)[number]): string => values[at(name)] ?? '';
     const [repository, tag, action] = [field('repository'), field('tag'), field('action')];
     const digest = tryParseDigest(field('digest'));
     if (!isRepositoryPath(repository)) throw wrong(of, repository, 'is no name of a repository');

@@ -46,7 +46,7 @@ export interface RepositoryPlan {
  * @throws {RegistrySyncError} when a repository can't be read: a plan is whole or there is none.
  */
 export async function* planRepositories(
-  repositories: AsyncIterable<string>,
+  repositories: Iterable<string>,
   settings: PlanningSettings,
 ): AsyncGenerator<RepositoryPlan, void, void> {
   const plan = (repository: string): Promise<RepositoryPlan | undefined> =>
@@ -130,7 +130,7 @@ async function withDates(
   if (rules.minAge === undefined) return tags;
   const known = new Map<Digest, Promise<string | undefined>>();
   const dated: TagInfo[] = [];
-  for await (const one of mapInOrder(each(tags), AT_ONCE, async (tag): Promise<TagInfo> => {
+  for await (const one of mapInOrder(tags, AT_ONCE, async (tag): Promise<TagInfo> => {
     if (tag.lastUpdatedOn !== undefined) return tag;
     const digest = tag.digest ?? (await target.head(repository, tag.name, signal))?.digest;
     if (digest === undefined) return tag;
@@ -161,7 +161,7 @@ async function withDigests(
 ): Promise<Found> {
   const found: Candidate[] = [];
   const spared: Spared[] = [];
-  const resolved = mapInOrder(each(tags), AT_ONCE, async (one) => ({
+  const resolved = mapInOrder(tags, AT_ONCE, async (one) => ({
     tag: one,
     digest: one.digest ?? (await target.head(repository, one.name, signal))?.digest,
   }));
@@ -230,10 +230,6 @@ async function isThere(
   if (!subject.startsWith('sha256-')) return true;
   const digest = subject.replace('-', ':');
   return (await target.head(repository, digest, signal)) !== undefined;
-}
-
-async function* each<T>(items: Iterable<T>): AsyncGenerator<T, void, void> {
-  yield* items;
 }
 
 /** Whether nothing of a repository would be left. */

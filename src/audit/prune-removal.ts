@@ -1,7 +1,8 @@
 /** Deletes one image, or tags of it, in the way in which the registry does that. */
-import { isRetryable, RegistrySyncError } from '../base/errors.ts';
+import { RegistrySyncError } from '../base/errors.ts';
 import { InTurn } from '../base/in-turn.ts';
 import type { Digest } from '../image/digest.ts';
+import { Outage } from '../sync/outage.ts';
 import type { PruneStatus } from './prune-results.ts';
 import type { PruneTarget } from './prune-target.ts';
 
@@ -31,12 +32,11 @@ export class Remover {
   readonly #target: PruneTarget;
   readonly #isDry: boolean;
   readonly #proving = new InTurn<'proof'>();
+  readonly #outage = new Outage(MAX_IN_A_ROW);
   /** Whether the registry was seen to take away a tag and leave the image. */
   #isProven: boolean;
   #isUnable = false;
   #hasDeleted = false;
-  /** Failures since the last success because the registry did not answer. */
-  #outOfReach = 0;
 
   constructor(target: PruneTarget, isDry: boolean) {
     this.#target = target;
@@ -49,7 +49,7 @@ export class Remover {
     const { tags, isWhole, needed } = wished;
     const { manifests, tags: tagRule } = this.#target.rules;
     if (needed !== undefined && tagRule === 'none') return this.#unable(wished);
-    if (this.#isDry) return tags.map((tag) => ({ tag, status: 'would-delete' }));
+    if (this.#isDry) return isWhole ? tags.map(wouldDelete) : this.#wouldUntag(wished);
     if (isWhole && manifests === 'with tags') return this.#removeImage(wished, tags, signal);
     const removed: Removed[] = [];
     for (const tag of tags) removed.push(await this.#untag(wished, tag, signal));
@@ -65,8 +65,8 @@ export class Remover {
    * @throws {RegistrySyncError} when every further deletion would fail in the same way.
    */
   noteFailure(error: RegistrySyncError): void {
-    this.#outOfReach = isRetryable(error) ? this.#outOfReach + 1 : 0;
-    const isForAll = error.details.isForAll === true || this.#outOfReach >= MAX_IN_A_ROW;
+    const isGone = this.#outage.note(error) !== undefined;
+    const isForAll = error.details.isForAll === true || isGone;
     if (isForAll || (error.code === 'UNAUTHORIZED' && !this.#hasDeleted)) {
       const message = `${error.message}. Nothing more is tried`;
       throw new RegistrySyncError(error.code, message, error);
@@ -86,7 +86,21 @@ export class Remover {
 
   #noteSuccess(): void {
     this.#hasDeleted = true;
-    this.#outOfReach = 0;
+    this.#outage.note(undefined);
+  }
+
+  #wouldUntag({ tags, needed }: Wished): readonly Removed[] {
+    const { registry } = this.#target;
+    const parts = [
+      ...(needed === undefined ? [] : [needed]),
+      ...(this.#isProven
+        ? []
+        : [
+            `whether ${registry} can take away a tag alone is seen when it is tried: else it stays`,
+          ]),
+    ];
+    const error = parts.join('; ');
+    return tags.map((tag) => ({ tag, status: 'would-untag', ...(error !== '' && { error }) }));
   }
 
   #unable({ tags, needed }: Wished): readonly Removed[] {
@@ -149,4 +163,8 @@ export class Remover {
     const message = `${target.registry} deletes a whole image when it is asked to take away one tag: ${repository} (${names}) was put back as it was. Say with --target-registry-kind harbor that it can't take away tags alone`;
     throw new RegistrySyncError('PROTOCOL', message, { details: { isForAll: true } });
   }
+}
+
+function wouldDelete(tag: string): Removed {
+  return { tag, status: 'would-delete' };
 }

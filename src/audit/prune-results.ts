@@ -1,20 +1,23 @@
 /** What came of the rows of a plan: prune-results.csv as they are done, and counts of them. */
-import { open, type FileHandle } from 'node:fs/promises';
-import { dirname } from 'node:path';
-
-import { InTurn } from '../base/in-turn.ts';
 import type { Secrets } from '../base/redact.ts';
-import { onOneLine } from '../base/shown.ts';
-import { makeDirectory } from '../files/directory.ts';
-import { writing } from '../files/file-failure.ts';
-import { formatCsv } from '../sync/csv.ts';
+import { PRUNE_RESULT_COLUMNS } from '../sync/columns.ts';
+import { GrowingCsv } from '../sync/growing-csv.ts';
+import { inCell } from '../sync/report.ts';
 import type { PlanRow } from './prune-plan.ts';
 
 /**
  * `gone`: somebody else deleted it, or an earlier run; `kept`: something that stays needs the image, and the registry
  * can't take away a tag alone; `skipped`: it is not any more what was planned.
  */
-export const STATUSES = ['deleted', 'gone', 'kept', 'skipped', 'failed', 'would-delete'] as const;
+export const STATUSES = [
+  'deleted',
+  'gone',
+  'kept',
+  'skipped',
+  'failed',
+  'would-delete',
+  'would-untag',
+] as const;
 export type PruneStatus = (typeof STATUSES)[number];
 
 export interface PruneOutcome {
@@ -24,8 +27,6 @@ export interface PruneOutcome {
   readonly error?: string;
   readonly elapsedMs: number;
 }
-
-export const RESULT_COLUMNS = ['repository', 'tag', 'digest', 'status', 'error'] as const;
 
 /** Counts outcomes. */
 export class PruneTotals {
@@ -47,39 +48,31 @@ export class PruneTotals {
   }
 }
 
-/** The file, which says after each batch what is done, in case the run is killed. */
-export class PruneResults implements AsyncDisposable {
-  readonly #path: string;
-  readonly #file: FileHandle;
+/** prune-results.csv. */
+export class PruneResults {
+  readonly #file: GrowingCsv;
   readonly #secrets: Secrets;
-  readonly #writing = new InTurn<'write'>();
 
-  private constructor(path: string, file: FileHandle, secrets: Secrets) {
-    this.#path = path;
+  private constructor(file: GrowingCsv, secrets: Secrets) {
     this.#file = file;
     this.#secrets = secrets;
   }
 
   /** @throws {RegistrySyncError} `USAGE` when there can be no file at `path`. */
   static async create(path: string, secrets: Secrets): Promise<PruneResults> {
-    return writing(path, async () => {
-      await makeDirectory(dirname(path));
-      const file = await open(path, 'w');
-      await file.appendFile(formatCsv([RESULT_COLUMNS]));
-      return new PruneResults(path, file, secrets);
-    });
+    return new PruneResults(await GrowingCsv.create(path, PRUNE_RESULT_COLUMNS), secrets);
   }
 
-  write(outcomes: readonly PruneOutcome[]): Promise<void> {
-    const rows = outcomes.map(({ row: { repository, tag, digest }, status, error = '' }) => {
-      return [repository, tag, digest, status, onOneLine(this.#secrets.hide(error))];
-    });
-    return this.#writing.run('write', () =>
-      writing(this.#path, () => this.#file.appendFile(formatCsv(rows))),
-    );
+  /** Waits when rows finish faster than the disk takes them. */
+  async write(outcomes: readonly PruneOutcome[]): Promise<void> {
+    for (const { row, status, error = '' } of outcomes) {
+      const { repository, tag, digest } = row;
+      await this.#file.write([repository, tag, digest, status, inCell(this.#secrets.hide(error))]);
+    }
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#file.close();
+  /** @throws {RegistrySyncError} when any of it could not be written. */
+  close(): Promise<void> {
+    return this.#file.close();
   }
 }

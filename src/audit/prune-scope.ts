@@ -78,6 +78,11 @@ export class Scope {
     return true;
   }
 
+  /** Whether rows, or repositories of the source, go to this repository. */
+  has(path: string): boolean {
+    return this.#forms.has(path);
+  }
+
   /** Whether a row goes to this tag. When in doubt, it does. */
   isWanted(path: string, tag: string): boolean {
     return this.#wanted.has(`${path}:${tag}`);
@@ -126,9 +131,11 @@ function tagInPath(): RegistrySyncError {
  * @throws {RegistrySyncError} `USAGE` where there is none, which would be the whole registry.
  */
 export function namespacesOf(repositories: Iterable<string>, given: string | undefined): string[] {
-  if (given !== undefined && given !== '') return [given];
+  const all = [...repositories];
+  // A template need not put rows into it.
+  if (given && all.length > 0 && all.every((path) => path.startsWith(`${given}/`))) return [given];
   const found = new Set<string>();
-  for (const path of repositories) {
+  for (const path of all) {
     const { namespace } = splitPath(path);
     if (namespace === '' || given === '') throw noNamespace(path);
     found.add(namespace);

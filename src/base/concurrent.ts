@@ -59,7 +59,7 @@ export async function* untilAborted<T>(
  * items. An item is read only when a place is free, so memory is bounded by `limit`.
  */
 export async function* mapInOrder<T, R>(
-  items: AsyncIterable<T>,
+  items: AsyncIterable<T> | Iterable<T>,
   limit: number,
   work: (item: T) => Promise<R>,
 ): AsyncGenerator<R, void, void> {
@@ -82,7 +82,7 @@ export async function* mapInOrder<T, R>(
  * first, while `hasRoom` says no.
  */
 export async function* mapAsDone<T, R>(
-  items: AsyncIterable<T>,
+  items: AsyncIterable<T> | Iterable<T>,
   limit: number,
   work: (item: T) => Promise<R>,
   hasRoom: (running: number) => boolean = () => true,

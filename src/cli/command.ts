@@ -23,7 +23,11 @@ export type OptionSpec = Described &
       }
     | { readonly type: 'boolean'; readonly default?: boolean }
     | { readonly type: 'integer'; readonly default?: number; readonly min: number }
-    | { readonly type: 'strings' }
+    | {
+        readonly type: 'strings';
+        /** Commas belong to the values, as in regular expressions; a variable has one value a line. */
+        readonly hasCommas?: boolean;
+      }
   );
 
 export type OptionSpecs = Readonly<Record<string, OptionSpec>>;

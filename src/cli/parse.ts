@@ -120,7 +120,9 @@ function fromEnvironment({ options }: AnyCommand, env: Environment): Record<stri
 
 function fromVariable(variable: string, spec: OptionSpec, value: string): unknown {
   const { type } = spec;
-  if (type === 'strings') return value.split(/[\s,]+/).filter(Boolean);
+  if (spec.type === 'strings') {
+    return value.split(spec.hasCommas === true ? /\r?\n/ : /[\s,]+/).filter(Boolean);
+  }
   if (type === 'string' && spec.bare !== undefined) return fromSwitch(spec.bare, value);
   return type === 'boolean' ? readBoolean(variable, value) : value;
 }
@@ -154,7 +156,9 @@ function readValues(
 function readValue(name: string, spec: OptionSpec, given: unknown): unknown {
   if (spec.type === 'strings') {
     const all: unknown[] = Array.isArray(given) ? given : [];
-    return all.flatMap((one) => String(one).split(',').filter(Boolean));
+    const texts = all.map(String);
+    const each = spec.hasCommas === true ? texts : texts.flatMap((text) => text.split(','));
+    return each.filter(Boolean);
   }
   // Given twice, the last one counts, as in a shell's aliases.
   const value: unknown = Array.isArray(given) ? given.at(-1) : given;

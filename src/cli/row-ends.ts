@@ -1,11 +1,13 @@
 /** The two registries of a command that works on rows of tags.csv, and the rows between them. */
 import { join } from 'node:path';
 
+import { RegistrySyncError } from '../base/errors.ts';
 import type { AzureCloudName } from '../registry/azure-clouds.ts';
 import type { RegistryClient } from '../registry/client.ts';
 import { profileOf, type RegistryKind } from '../registry/profile.ts';
 import { createMapping, type MapRow } from '../sync/mapping.ts';
 import { openRows, type RowFile, type StatusChoice } from '../sync/rows.ts';
+import { readRecord, recordPath } from '../sync/run-record.ts';
 import type { Shard } from '../sync/shard.ts';
 import type { Values } from './command.ts';
 import { readAccess, type SharedAccess } from './options/access.ts';
@@ -28,15 +30,15 @@ export interface RowEnds {
 }
 
 /**
- * @param knownSource the source where no option says it.
+ * @param crawled the source where no option says it.
  * @throws {RegistrySyncError} `USAGE` unless both registries are named, once each.
  */
-export function readEnds(values: EndValues, knownSource?: string): RowEnds {
+export function readEnds(values: EndValues, crawled?: string): RowEnds {
   const cloud = values['azure-cloud'];
   const [host, name] = [values['source-registry'], values['source-registry-name']];
   const source =
-    host === undefined && name === undefined && knownSource !== undefined
-      ? knownSource
+    host === undefined && name === undefined && crawled !== undefined
+      ? crawled
       : readRegistry('source-registry', { host, name, cloud });
   const target = readRegistry('target-registry', {
     host: values['target-registry'],
@@ -54,6 +56,28 @@ export function readEnds(values: EndValues, knownSource?: string): RowEnds {
   return { source, target, map };
 }
 
+/**
+ * The source where no option says it: that of the last crawl into `directory`.
+ *
+ * @throws {RegistrySyncError} `USAGE` when there was none.
+ */
+export async function knownSource(
+  values: EndValues,
+  directory: string,
+): Promise<string | undefined> {
+  if (values['source-registry'] ?? values['source-registry-name']) return undefined;
+  const record = await readRecord(directory, 'crawl');
+  if (record?.source !== undefined) return record.source;
+  const path = recordPath(directory, 'crawl');
+  const message = `which registry the rows are of is not known, as ${record === undefined ? `there is no ${path}` : `${path} does not say it`}: run crawl there, or give --source-registry or --source-registry-name`;
+  throw new RegistrySyncError('USAGE', message);
+}
+
+/** The CSV that rows are read from. */
+export function tagsFileOf(values: EndValues & { readonly workdir: string }): string {
+  return values['tags-file'] ?? join(values.workdir, 'tags.csv');
+}
+
 /** @throws {RegistrySyncError} `USAGE` that names the file and each mistake in it by line and value. */
 export function openRowsOf(
   values: EndValues & { readonly workdir: string },
@@ -61,8 +85,7 @@ export function openRowsOf(
   shard: Shard | undefined,
   statuses?: StatusChoice,
 ): Promise<RowFile> {
-  const path = values['tags-file'] ?? join(values.workdir, 'tags.csv');
-  return openRows({ path, map, namespace: values.namespace, shard, statuses });
+  return openRows({ path: tagsFileOf(values), map, namespace: values.namespace, shard, statuses });
 }
 
 /** @param bandwidth what is read there comes no faster. Bytes per second. */

@@ -19,6 +19,26 @@ export async function reading<T>(path: string, work: () => Promise<T>): Promise<
   }
 }
 
+/**
+ * As `reading`, of a file that people have to bring.
+ *
+ * @param absent what to do where there is none.
+ * @throws {RegistrySyncError} `USAGE` that names the file.
+ */
+export async function readingGiven<T>(
+  path: string,
+  absent: string,
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    if (!isAbsent(cause)) throw cannotRead(path, cause);
+    const message = `can't read ${path}: there is none: ${absent}`;
+    throw new RegistrySyncError('USAGE', message, { cause });
+  }
+}
+
 /** What is no failure of the file system is as it was. */
 export function cannotWrite(path: string, cause: unknown): unknown {
   return failed("can't write", path, cause);

@@ -42,5 +42,15 @@ export const VERIFY_COLUMNS = [
   'detail',
 ] as const;
 
+/** Of prune.csv, the plan. */
+export const PRUNE_COLUMNS = [
+  'repository',
+  'tag',
+  'digest',
+  'last_updated_on',
+  'action',
+  'reason',
+] as const;
+
 /** Of prune-results.csv: repositories are those of the target. */
 export const PRUNE_RESULT_COLUMNS = ['repository', 'tag', 'digest', 'status', 'error'] as const;

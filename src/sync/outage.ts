@@ -10,7 +10,12 @@ import type { Log } from '../base/log.ts';
 const MAX_IN_A_ROW = 100;
 
 export class Outage {
+  readonly #maxInARow: number;
   #inARow = 0;
+
+  constructor(maxInARow = MAX_IN_A_ROW) {
+    this.#maxInARow = maxInARow;
+  }
 
   /**
    * Notes how an image failed, or that it did not. Gives the failure of the last one, once no further
@@ -19,7 +24,7 @@ export class Outage {
   note(failure: RegistrySyncError | undefined): RegistrySyncError | undefined {
     if (failure?.details.isSpent === true) return failure;
     this.#inARow = failure !== undefined && isGone(failure) ? this.#inARow + 1 : 0;
-    return this.#inARow >= MAX_IN_A_ROW ? failure : undefined;
+    return this.#inARow >= this.#maxInARow ? failure : undefined;
   }
 }
 

@@ -54,11 +54,18 @@ export function namedRepository({ namespace, repository }: RepositoryOptions): s
 }
 
 /**
- * Reads names of repositories from a list (one per line) or from a repositories.csv.
+ * Reads names of repositories, one at least, from a list (one per line) or from a repositories.csv.
  *
  * @throws {RegistrySyncError} `USAGE` that names file, line and value.
  */
 export async function readRepositories(path: string): Promise<string[]> {
+  const names = await readAnyRepositories(path);
+  if (names.length > 0) return names;
+  throw new RegistrySyncError('USAGE', `${path}: no repositories`);
+}
+
+/** The same of a list that may be empty. */
+export async function readAnyRepositories(path: string): Promise<string[]> {
   const text = await readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
     throw new RegistrySyncError('USAGE', `can't read ${path}: ${cause.code}`, { cause });
   });
@@ -84,8 +91,7 @@ export async function readRepositories(path: string): Promise<string[]> {
       `${path}: line ${line}: ${shown} is no name of a repository`,
     );
   });
-  if (names.length > 0) return [...new Set(names)];
-  throw new RegistrySyncError('USAGE', `${path}: no repositories`);
+  return [...new Set(names)];
 }
 
 function unquoted(field: string): string {

@@ -128,7 +128,7 @@ describe('prune --plan refuses', () => {
 
     // The source has them still, so they are not gone.
     await recordSays({ counts: { tags: 10, skipped: 0, dropped: 1, locked: 1 } });
-    await refuses(/left out 0 repositories and 1 tags that it may not read/);
+    await refuses(/left out 0 repositories and 1 tag that it may not read/);
   });
 
   it('a crawl of another registry', async () => {
@@ -506,7 +506,7 @@ describe('prune --apply of a plan that is behind', () => {
     const { code, stdout } = await prune('--apply', PLAN());
 
     equal(code, 3);
-    match(stdout, /1 rows: 0 deleted, 1 skipped, 0 failed/);
+    match(stdout, /1 row: 0 deleted, 1 skipped, 0 failed/);
     match(
       await readFile(file('prune-results.csv'), 'utf8'),
       /,skipped,has moved since the plan: it is sha256:/,
@@ -596,7 +596,7 @@ describe('prune --apply of a plan that is behind', () => {
     const { code, stdout } = await prune('--apply', PLAN(), '--dry-run');
 
     equal(code, 0);
-    match(stdout, /1 rows: 1 would be deleted, 0 failed/);
+    match(stdout, /1 row: 1 would be deleted, 0 failed/);
     deepEqual(deletions(), []);
     const { dryRun, state } = JSON.parse(await readFile(file('prune.json'), 'utf8')) as Record<
       string,

@@ -107,10 +107,7 @@ describe('prune at docker-registry', () => {
     const planned = await prune('--plan', PLAN());
 
     equal(planned.code, 0, planned.stderr);
-    match(
-      planned.stdout,
-      /^1 of 11 tags would go in 1 repositories; 0 tags that tags.csv has not stay; \d+ requests\n$/,
-    );
+    match(planned.stdout, /^1 of 11 tags would go in 1 repository; 0 others stay; \d+ requests\n$/);
     deepEqual(await rowsOf('prune.csv'), [
       [APP, 'gone', OLD.root.digest, '', 'delete', 'is not in tags.csv'],
     ]);
@@ -119,7 +116,7 @@ describe('prune at docker-registry', () => {
     const applied = await prune('--apply', PLAN());
 
     equal(applied.code, 0, applied.stderr);
-    match(applied.stdout, /^1 rows: 1 deleted, 0 failed; \d+ requests\n$/);
+    match(applied.stdout, /^1 row: 1 deleted, 0 failed; \d+ requests\n$/);
     deepEqual(await rowsOf('prune-results.csv'), [[APP, 'gone', OLD.root.digest, 'deleted', '']]);
     equal((await tagsAt()).length, 10);
     await skopeo(['inspect', '--tls-verify=false', `docker://${target.host}/${APP}:v9`]);
@@ -142,7 +139,7 @@ describe('what is shared at docker-registry', () => {
     );
 
     equal(code, 0, stderr);
-    match(stdout, /2 rows: 1 deleted, 1 kept, as other tags need their images, 0 failed/);
+    match(stdout, /2 rows: 1 deleted, 1 kept, as something else needs their images, 0 failed/);
     match(
       await readFile(file('prune-results.csv'), 'utf8'),
       /,old-name,sha256:\w+,kept,"current is the same image, and \S+ can't take away a tag alone"\r\n/,
@@ -337,6 +334,6 @@ describe('prune --apply at docker-registry', () => {
     const { code, stderr } = await prune('--apply', PLAN());
 
     equal(code, 1);
-    match(stderr, /prune\.csv: the lines of comment at its top are missing/);
+    match(stderr, /prune\.csv: lines of comment at its top are missing/);
   });
 });

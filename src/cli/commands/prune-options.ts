@@ -1,6 +1,7 @@
-/** The options of `prune`. */
+/** The options of `prune`, and those of `sync` that say what is where, so that a command line can be copied. */
 import type { OptionSpec } from '../command.ts';
 import { accessOptions, AZURE_CREDENTIAL } from '../options/access.ts';
+import { GLOBAL_OPTIONS } from '../options/global.ts';
 import { OBSERVE_OPTIONS } from '../options/observe.ts';
 import { AZURE_CLOUD } from '../options/registry-name.ts';
 import { inGroup, ROW_NAMES, ROW_SOURCE, ROW_TARGET } from '../options/row-options.ts';
@@ -9,6 +10,15 @@ import { RUN_OPTIONS } from '../options/run.ts';
 const PHASES = 'The two phases:';
 const CHOICE = 'What stays though tags.csv has it not:';
 const LIMITS = 'When nothing is deleted:';
+
+/** Of sync: they say what is copied and how, and no tag is there or not for that. */
+const WITHOUT_EFFECT = {
+  platform: { type: 'strings', hidden: true, describe: 'of sync; has no effect here' },
+  referrers: { type: 'string', hidden: true, describe: 'of sync; has no effect here' },
+  'follow-moved': { type: 'boolean', hidden: true, describe: 'of sync; has no effect here' },
+  'bandwidth-limit': { type: 'string', hidden: true, describe: 'of sync; has no effect here' },
+  ...hidden(accessOptions('src-', 'Access to the source, which is not asked:')),
+} as const satisfies Record<string, OptionSpec>;
 
 export const PRUNE_OPTIONS = {
   plan: { type: 'string', group: PHASES, describe: 'write what would go to this CSV' },
@@ -29,22 +39,22 @@ export const PRUNE_OPTIONS = {
   scope: {
     type: 'string',
     choices: ['repositories', 'namespace'],
-    default: 'repositories',
     group: CHOICE,
     describe:
-      "look at the repositories that the crawl has (repositories), or at all that the target's catalog lists in the namespaces that rows go to (namespace)",
+      "look at the repositories that the crawl has (repositories, the default), or at all that the target's catalog lists in the namespaces that rows go to (namespace)",
   },
   protect: {
     type: 'strings',
-    group: CHOICE,
-    describe: 'keep tags that match, or repository:tag, at their start (repeatable)',
-  },
-  'min-age': {
-    type: 'integer',
-    min: 0,
+    hasCommas: true,
     group: CHOICE,
     describe:
-      'keep what was last updated less than so many days ago, or made, where the registry does not say it',
+      'keep tags that match this regular expression, or repository:tag, at their start (repeatable; in both phases)',
+  },
+  'min-age': {
+    type: 'string',
+    group: CHOICE,
+    describe:
+      'keep what was last updated less than so many days ago, as in 30 or 30d, or made, where the registry does not say it',
   },
   'keep-newest': {
     type: 'integer',
@@ -68,15 +78,13 @@ export const PRUNE_OPTIONS = {
   },
   'max-crawl-age': {
     type: 'string',
-    default: '24h',
     group: LIMITS,
-    describe: 'plan nothing if the crawl ended longer ago, as in 36h',
+    describe: 'plan nothing if the crawl ended longer ago, as in 36h or 3d (24h)',
   },
   'max-plan-age': {
     type: 'string',
-    default: '24h',
     group: LIMITS,
-    describe: 'delete nothing if the plan is older, as in 36h',
+    describe: 'delete nothing if the plan is older, as in 36h or 3d (24h)',
   },
   'trust-tags-file': {
     type: 'boolean',
@@ -84,6 +92,20 @@ export const PRUNE_OPTIONS = {
     group: LIMITS,
     describe: 'take tags.csv for whole, whatever crawl.json says: for lists made by hand',
   },
+  'trust-plan': {
+    type: 'boolean',
+    default: false,
+    group: LIMITS,
+    describe: 'delete without another look at tags.csv, as where there is none any more',
+  },
+  'grace-period': {
+    type: 'integer',
+    min: 0,
+    default: 20,
+    describe: 'seconds that running deletions are given after SIGTERM',
+  },
+  ...WITHOUT_EFFECT,
+  ...GLOBAL_OPTIONS,
   ...RUN_OPTIONS,
   jobs: {
     type: 'integer',
@@ -97,3 +119,11 @@ export const PRUNE_OPTIONS = {
   authfile: { type: 'string', describe: 'auth.json or config.json with credentials' },
   ...accessOptions('dest-', 'Access to the target (or TARGET_USERNAME and TARGET_PASSWORD):'),
 } as const satisfies Record<string, OptionSpec>;
+
+function hidden<const S extends Record<string, OptionSpec>>(
+  specs: S,
+): { readonly [N in keyof S]: S[N] & { readonly hidden: true } } {
+  return Object.fromEntries(
+    Object.entries(specs).map(([name, spec]) => [name, { ...spec, hidden: true }]),
+  ) as never;
+}

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import { RegistrySyncError } from '../../base/errors.ts';
 import { repositoryPath } from '../../image/reference.ts';
-import { counted } from '../../report/words.ts';
+import { counted } from '../../base/counted.ts';
 import type { RegistryClient } from '../../registry/client.ts';
 import type { Measured } from '../../observe/measured.ts';
 import { REPOSITORY_COLUMNS, TAG_COLUMNS } from '../../sync/columns.ts';

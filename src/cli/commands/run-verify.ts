@@ -17,7 +17,6 @@ import { formatReference } from '../../image/reference.ts';
 import type { Measured } from '../../observe/measured.ts';
 import type { RegistryClient } from '../../registry/client.ts';
 import type { RowFile } from '../../sync/rows.ts';
-import { readRecord } from '../../sync/run-record.ts';
 import type { RunIo, Values } from '../command.ts';
 import { EXIT } from '../exit-code.ts';
 import { readRate } from '../options/rate.ts';
@@ -25,7 +24,7 @@ import { readShard } from '../options/shard.ts';
 import { runPipeline, type PipelineEnd, type Watched } from '../pipeline-run.ts';
 import { roomFor } from '../room.ts';
 import { eachRow } from '../row-loop.ts';
-import { connectSource, connectTarget, openRowsOf, readEnds } from '../row-ends.ts';
+import { connectSource, connectTarget, knownSource, openRowsOf, readEnds } from '../row-ends.ts';
 import { createRuntime, repositoriesOf, type Runtime } from '../runtime.ts';
 import type { VERIFY_OPTIONS } from './verify-options.ts';
 
@@ -34,7 +33,7 @@ export type VerifyValues = Values<typeof VERIFY_OPTIONS>;
 /** Resolves to the exit code. */
 export async function runVerify(values: VerifyValues, io: RunIo): Promise<number> {
   const { workdir, deep } = values;
-  const ends = readEnds(values, await knownSource(values));
+  const ends = readEnds(values, await knownSource(values, workdir));
   const runtime = await createRuntime(values, io);
   const shard = readShard(values.shard, io.env);
   const bandwidth = readRate('bandwidth-limit', values['bandwidth-limit']);
@@ -59,12 +58,6 @@ export async function runVerify(values: VerifyValues, io: RunIo): Promise<number
     const file = await VerifyFile.create(join(workdir, 'verify.csv'), runtime.secrets);
     return await verifyAll({ values, io, runtime, rows, clients, file, totals, watched });
   });
-}
-
-/** Where no option says the source: what was crawled here. */
-async function knownSource(values: VerifyValues): Promise<string | undefined> {
-  if (values['source-registry'] ?? values['source-registry-name']) return undefined;
-  return (await readRecord(values.workdir, 'crawl'))?.source;
 }
 
 interface VerifyRun {

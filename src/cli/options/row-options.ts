@@ -4,10 +4,10 @@ import { REGISTRY_KIND } from './registry-name.ts';
 
 /** Where rows come from. */
 export const ROW_SOURCE = {
-  'source-registry': { type: 'string', describe: 'registry to read, HOST[:PORT]' },
+  'source-registry': { type: 'string', describe: 'registry that rows are of, HOST[:PORT]' },
   'source-registry-name': {
     type: 'string',
-    describe: 'registry to read by its Azure name: NAME means NAME.azurecr.io',
+    describe: 'the same by its Azure name: NAME means NAME.azurecr.io',
   },
   'source-registry-kind': REGISTRY_KIND,
   namespace: { type: 'string', describe: 'only rows of this namespace' },
@@ -16,7 +16,7 @@ export const ROW_SOURCE = {
 
 /** Where rows go. */
 export const ROW_TARGET = {
-  'target-registry': { type: 'string', describe: 'registry to write, HOST[:PORT]' },
+  'target-registry': { type: 'string', describe: 'registry that rows go to, HOST[:PORT]' },
   'target-registry-name': {
     type: 'string',
     describe: 'the same; a NAME without a dot means NAME.azurecr.io',

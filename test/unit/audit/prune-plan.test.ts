@@ -11,9 +11,8 @@ const PLAN: Plan = {
   facts: {
     target: 't.test:5000',
     made: '2025-01-01T00:00:00.000Z',
-    source: 's.test',
-    list: digestOf(Buffer.from('list')),
-    options: { 'target-path': 'all:{name}-{tag}', 'target-namespace': 'x' },
+    list: { source: 's.test', digest: digestOf(Buffer.from('list')), scope: 'namespace' },
+    options: { 'target-path': 'all:{name}-{tag}', 'target-namespace': 'x', shard: '1/4' },
     mayEmpty: true,
     planned: 2,
     seen: 40,
