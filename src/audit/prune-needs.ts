@@ -5,7 +5,8 @@
  * Lists are not believed here: each tag that stays is asked for by HEAD, and each index that stays is read.
  */
 import { mapAsDone } from '../base/concurrent.ts';
-import { isError } from '../base/errors.ts';
+import { isError, RegistrySyncError } from '../base/errors.ts';
+import type { Descriptor } from '../image/descriptor.ts';
 import type { Digest } from '../image/digest.ts';
 import { kindOfMediaType } from '../image/media-types.ts';
 import { subjectKey, subjectOf } from './prune-choice.ts';
@@ -21,10 +22,18 @@ export class Needs {
   readonly #repository: string;
   /** Tags that stay, by what they stand for. */
   readonly #tags = new Map<Digest, string[]>();
-  /** A tag that stays, by the digests of its parts. */
+  /** Images that stay though no tag that stays says so, and why. */
+  readonly #images = new Map<Digest, string>();
+  /** What stays, by the digests of its parts. */
   readonly #parts = new Map<Digest, string>();
   /** A tag that stays, by what it belongs to. */
   readonly #subjects = new Map<string, string>();
+  /** Tags that are said to be there, and have nothing under them: what they need can't be known. */
+  readonly #empty = new Set<string>();
+  /** Indexes whose parts are known. */
+  readonly #read = new Set<Digest>();
+  #keys: Set<string> | undefined;
+  #doubt: string | undefined;
 
   constructor(target: PruneTarget, repository: string) {
     this.#target = target;
@@ -37,8 +46,55 @@ export class Needs {
    * @throws {RegistrySyncError} when one of them can't be read: nothing may be deleted then.
    */
   async add(tags: Iterable<string>, signal: AbortSignal): Promise<void> {
-    const work = (tag: string): Promise<void> => this.#addTag(tag, signal);
+    const work = async (tag: string): Promise<void> => {
+      if (!(await this.#addTag(tag, signal))) this.#empty.add(tag);
+    };
     for await (const _ of mapAsDone(tags, AT_ONCE, work));
+  }
+
+  /** The same of tags that may not be there, as those that are still to be copied. Resolves to those that are not. */
+  async addIfThere(tags: Iterable<string>, signal: AbortSignal): Promise<readonly string[]> {
+    const absent: string[] = [];
+    const work = async (tag: string): Promise<void> => {
+      if (!(await this.#addTag(tag, signal))) absent.push(tag);
+    };
+    for await (const _ of mapAsDone(tags, AT_ONCE, work));
+    return absent;
+  }
+
+  /** Notes images that stay, and what they need. Resolves to those that are not there. */
+  async addImages(
+    digests: Iterable<Digest>,
+    why: string,
+    signal: AbortSignal,
+  ): Promise<readonly Digest[]> {
+    const absent: Digest[] = [];
+    const work = async (digest: Digest): Promise<void> => {
+      const found = await this.#target.head(this.#repository, digest, signal);
+      if (found === undefined) absent.push(digest);
+      else if (!this.#images.has(digest)) {
+        this.#images.set(digest, why);
+        this.#keys = undefined;
+        await this.#addParts(found, digest, signal);
+      }
+    };
+    for await (const _ of mapAsDone(digests, AT_ONCE, work));
+    return absent;
+  }
+
+  /** Tags that were taken away meanwhile are no riddle. */
+  settle(names: Iterable<string>): void {
+    const listed = new Set(names);
+    for (const tag of this.#empty) if (!listed.has(tag)) this.#empty.delete(tag);
+  }
+
+  get hasEmpty(): boolean {
+    return this.#empty.size > 0;
+  }
+
+  /** From now on every image must stay. */
+  doubt(reason: string): void {
+    this.#doubt = reason;
   }
 
   /** Why an image must stay; `undefined`: nothing that stays needs it. */
@@ -48,12 +104,27 @@ export class Needs {
     const whole = this.#parts.get(digest);
     if (whole !== undefined) return `it is a part of ${whole}`;
     const attached = this.#subjects.get(subjectKey(digest));
-    return attached === undefined ? undefined : `${attached} belongs to it`;
+    if (attached !== undefined) return `${attached} belongs to it`;
+    const [empty] = this.#empty;
+    return (
+      this.#images.get(digest) ??
+      this.#doubt ??
+      (empty === undefined ? undefined : `${empty} is listed, and nothing is found under it`)
+    );
+  }
+
+  /** What stays of these, by digest. */
+  whichStays(digests: Iterable<Digest>): string | undefined {
+    for (const digest of digests) {
+      const [tag] = this.#tags.get(digest) ?? [];
+      if (tag !== undefined || this.#parts.has(digest)) return tag ?? this.#parts.get(digest);
+    }
+    return undefined;
   }
 
   /** Whether something that is attached to `subject` (see `subjectOf`) is attached to what stays. */
   hasSubject(subject: string): boolean {
-    const all = [...this.#tags.keys(), ...this.#parts.keys()];
+    const all = [...this.#tags.keys(), ...this.#images.keys(), ...this.#parts.keys()];
     this.#keys ??= new Set(all.map(subjectKey));
     return this.#keys.has(subject);
   }
@@ -63,43 +134,77 @@ export class Needs {
     return this.#tags.get(digest) ?? [];
   }
 
-  #keys: Set<string> | undefined;
-
-  async #addTag(tag: string, signal: AbortSignal): Promise<void> {
+  /** `false`: nothing is under it. */
+  async #addTag(tag: string, signal: AbortSignal): Promise<boolean> {
     const found = await this.#target.head(this.#repository, tag, signal);
-    if (found === undefined) return; // gone meanwhile, or a tag without anything under it
-    const { digest, mediaType } = found;
+    if (found === undefined) return false;
+    const { digest } = found;
     this.#keys = undefined;
     const same = this.#tags.get(digest);
     if (same === undefined) this.#tags.set(digest, [tag]);
-    else same.push(tag);
+    else if (!same.includes(tag)) same.push(tag);
     const subject = subjectOf(tag);
     if (subject !== undefined) this.#subjects.set(subject, tag);
-    if (same !== undefined) return;
-    const kind = kindOfMediaType(mediaType);
-    if (kind === 'image' || kind === 'schema1') return; // have no parts that are images
-    try {
-      await this.#addParts({ digest, tag, depth: 1 }, signal);
-    } catch (error) {
-      // What is of no known type, and can't be read as a manifest either, has no parts.
-      if (kind !== undefined || !isError(error, 'PROTOCOL')) throw error;
+    if (same === undefined) await this.#addParts(found, tag, signal);
+    return true;
+  }
+
+  /** All that an image consists of, level by level. */
+  async #addParts(root: Descriptor, name: string, signal: AbortSignal): Promise<void> {
+    if (!mayHaveParts(root) || this.#read.has(root.digest)) return;
+    let level: readonly Descriptor[] = [root];
+    for (let depth = 1; level.length > 0; depth += 1) {
+      if (depth > MAX_DEPTH) throw tooDeep(this.#repository, name);
+      const below: Descriptor[] = [];
+      for (const one of level) {
+        this.#read.add(one.digest);
+        for (const part of await this.#partsOf(one, one === root, signal)) {
+          this.#keys = undefined;
+          if (!this.#parts.has(part.digest)) this.#parts.set(part.digest, name);
+          if (mayHaveParts(part) && !this.#read.has(part.digest)) below.push(part);
+        }
+      }
+      level = await this.#thatAreThere(below, signal);
     }
   }
 
-  async #addParts(
-    { digest, tag, depth }: { digest: Digest; tag: string; depth: number },
+  /** A part that is listed but not held needs nothing. */
+  async #thatAreThere(
+    parts: readonly Descriptor[],
     signal: AbortSignal,
-  ): Promise<void> {
-    const { manifest } = await this.#target.manifest(this.#repository, digest, signal);
-    if (manifest.kind !== 'index') return;
-    for (const part of manifest.manifests) {
-      if (this.#parts.has(part.digest)) continue;
-      this.#parts.set(part.digest, tag);
-      const isIndex = kindOfMediaType(part.mediaType) === 'index';
-      if (!isIndex || depth >= MAX_DEPTH) continue;
-      // A part that is listed but not held needs nothing.
-      if ((await this.#target.head(this.#repository, part.digest, signal)) === undefined) continue;
-      await this.#addParts({ digest: part.digest, tag, depth: depth + 1 }, signal);
+  ): Promise<readonly Descriptor[]> {
+    const there: Descriptor[] = [];
+    for (const { digest } of parts) {
+      const found = await this.#target.head(this.#repository, digest, signal);
+      if (found !== undefined && mayHaveParts(found)) there.push(found);
+    }
+    return there;
+  }
+
+  async #partsOf(
+    { digest, mediaType }: Descriptor,
+    isRoot: boolean,
+    signal: AbortSignal,
+  ): Promise<readonly Descriptor[]> {
+    try {
+      const { manifest } = await this.#target.manifest(this.#repository, digest, signal);
+      return manifest.kind === 'index' ? manifest.manifests : [];
+    } catch (error) {
+      // What is of no known type, and can't be read as a manifest either, has no parts.
+      const isNone = isRoot && kindOfMediaType(mediaType) === undefined;
+      if (isNone && isError(error, 'PROTOCOL')) return [];
+      throw error;
     }
   }
+}
+
+/** An image of a known type has no parts that are images. */
+function mayHaveParts({ mediaType }: Descriptor): boolean {
+  const kind = kindOfMediaType(mediaType);
+  return kind !== 'image' && kind !== 'schema1';
+}
+
+function tooDeep(repository: string, name: string): RegistrySyncError {
+  const message = `${repository}: ${name} has indexes in indexes, more than ${MAX_DEPTH} deep: what it needs can't be known`;
+  return new RegistrySyncError('PROTOCOL', message);
 }
