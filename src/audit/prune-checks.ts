@@ -8,7 +8,9 @@ import { open, stat } from 'node:fs/promises';
 
 import { counted } from '../base/counted.ts';
 import { RegistrySyncError } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
 import { readingGiven } from '../files/file-failure.ts';
+import { mayBeOne } from '../http/same-place.ts';
 import { parseDigest, type Digest } from '../image/digest.ts';
 import { readCsv } from '../sync/csv.ts';
 import type { RunRecord } from '../sync/run-record.ts';
@@ -33,14 +35,18 @@ export interface ListFile {
 export function readListFile(path: string, absent: string): Promise<ListFile> {
   return readingGiven(path, absent, async () => {
     const { mtimeMs } = await stat(path);
-    const hash = createHash('sha256');
-    for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
+    const digest = await digestOfFile(path);
     await using file = await open(path, 'r');
     let rows = -1; // the header
     for await (const _ of readCsv(file)) rows += 1;
-    const digest = parseDigest(`sha256:${hash.digest('hex')}`);
     return { path, digest, rows: Math.max(rows, 0), writtenAt: mtimeMs };
   });
+}
+
+export async function digestOfFile(path: string): Promise<Digest> {
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
+  return parseDigest(`sha256:${hash.digest('hex')}`);
 }
 
 export interface CrawlSettings {
@@ -86,7 +92,10 @@ export function doubtOfEnd(
   const said = message === undefined ? '' : ` (${message.split('\n')[0]})`;
   if (state === 'running') return `${path} says that a crawl is running, or was killed`;
   if (state !== 'complete') return `${path} says that the last crawl was ${state}${said}`;
-  const { skipped = 0, locked = 0 } = counts;
+  const { skipped = 0, locked = 0, vanished = 0 } = counts;
+  if (vanished > 0) {
+    return `the last crawl was told of ${counted(vanished, 'tag')} under which it found nothing`;
+  }
   return skipped + locked === 0
     ? undefined
     : `the last crawl left out ${counted(skipped, 'repository')} and ${counted(locked, 'tag')} that it may not read (--skip-private)`;
@@ -104,39 +113,66 @@ function doubtOfScope(
 }
 
 function doubtOfFile(
-  { startedAt, endedAt, counts = {} }: RunRecord,
+  { startedAt, counts = {} }: RunRecord,
   { list, maxAgeMs, now }: CrawlSettings,
 ): string | undefined {
-  const ended = Date.parse(endedAt ?? startedAt);
-  if (list.writtenAt < Date.parse(startedAt) - SLACK_MS) {
-    return 'the file is older than the last crawl';
-  }
-  // Also what ends in the future, or at no time at all.
-  if (!(Math.abs(now - ended) <= maxAgeMs)) {
-    return `the last crawl ended at ${endedAt ?? startedAt}, longer ago than --max-crawl-age`;
+  const started = Date.parse(startedAt);
+  if (list.writtenAt < started - SLACK_MS) return 'the file is older than the last crawl';
+  // What it read first is that old; of shards that were joined the first counts. A clock that is wrong says nothing.
+  if (Math.abs(now - started) > maxAgeMs) {
+    return `the last crawl began at ${startedAt}, longer ago than --max-crawl-age`;
   }
   const { tags } = counts;
   if (tags === undefined || list.rows >= tags) return undefined; // rows are added by hand, too
   return `the last crawl wrote ${counted(tags, 'row')}, and now there are ${list.rows}`;
 }
 
+/** Options of crawl that leave repositories out, within a namespace too. */
+const REPOSITORY_FILTERS = ['repository', 'repository-regex', 'repositories-from'];
+
+/** As `--repository`, those that narrowed a crawl; `undefined`: it looked at all, or at all of a namespace. */
+export function repositoryFilters(filters: readonly string[] = []): string | undefined {
+  const given = REPOSITORY_FILTERS.filter((name) => filters.includes(name));
+  return given.length === 0 ? undefined : given.map((name) => `--${name}`).join(', ');
+}
+
 /**
- * A crawl of a shard does not know what other shards bring to the same repositories.
+ * Where repositories of several names at the source become one at the target, a crawl that left one out does not know
+ * what it brings there.
  *
- * @param mayMerge whether repositories of several names at the source can become one at the target.
  * @throws {RegistrySyncError} `USAGE`
  */
-export function checkShard(crawled: string | undefined, mayMerge: boolean): void {
-  if (crawled === undefined || crawled === '0/1' || !mayMerge) return;
-  const message = `nothing is planned: tags.csv is of shard ${crawled} only, and by --target-path or --target-namespace repositories of other shards may become the same at the target: prune after a crawl of everything`;
+export function checkMerge(record: RunRecord | undefined, isTrusted: boolean): void {
+  const why = leftOut(record ?? {}, isTrusted);
+  if (why === undefined) return;
+  const message = `nothing is planned: ${why}, and by --target-path or --target-namespace others may become the same at the target: prune after a crawl of everything`;
   throw new RegistrySyncError('USAGE', message);
 }
 
-/** @throws {RegistrySyncError} `USAGE` */
-export function checkEnds(source: string, target: string): void {
-  if (source !== target) return;
-  const message = `nothing is planned: ${target} is both the source and the target, so what tags.csv has not may be all that there is`;
-  throw new RegistrySyncError('USAGE', message);
+function leftOut(
+  { shard = '0/1', filters, counts: { unknown = 0 } = {} }: Partial<RunRecord>,
+  isTrusted: boolean,
+): string | undefined {
+  if (shard !== '0/1') return `tags.csv is of shard ${shard} only`;
+  if (isTrusted) return undefined;
+  const options = repositoryFilters(filters);
+  if (options !== undefined) return `tags.csv is of some repositories only (${options})`;
+  if (unknown === 0) return undefined;
+  return `the crawl was told of ${counted(unknown, 'repository')} whose tags the registry denied`;
+}
+
+/** @throws {RegistrySyncError} `USAGE` where the target is the source, by whatever name. */
+export async function checkEnds(source: string, target: string, log: Log): Promise<void> {
+  const one = source === target ? 'is' : await mayBeOne(source, target);
+  if (one === 'is') {
+    const message = `nothing is planned: ${target} is both the source${source === target ? '' : `, ${source},`} and the target, so what tags.csv has not may be all that there is`;
+    throw new RegistrySyncError('USAGE', message);
+  }
+  if (one === undefined) return;
+  log.warn(
+    { source, target },
+    'source and target have the same address: make sure that they are two',
+  );
 }
 
 /** What is planned of all repositories. */
@@ -216,4 +252,15 @@ export function checkPlan({ facts, rows }: Plan, settings: PlanSettings): void {
   const { seen, mayEmpty } = facts;
   const { maxPercent } = settings;
   checkAmount({ seen, rows: rows.length, emptied: [] }, { maxPercent, mayEmpty }, 'deleted');
+}
+
+/**
+ * What a sync brings may be what is deleted.
+ *
+ * @throws {RegistrySyncError} `USAGE` while one to the same registry is running.
+ */
+export function checkSync(record: RunRecord | undefined, target: string, path: string): void {
+  if (record?.state !== 'running' || record.target !== target) return;
+  const message = `nothing is deleted: ${path} says that a sync to ${target} is running, or was killed: run it to its end (where it will never run again, remove ${path})`;
+  throw new RegistrySyncError('USAGE', message);
 }

@@ -111,8 +111,15 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 export function chooseOld(candidates: readonly TagInfo[], rules: ChoiceRules): Chosen {
   const { minAge, keepNewest, now } = rules;
   const spared: Spared[] = [];
+  // Beside those that have a date, one that has none may be the newest.
+  const mustBeDated = keepNewest !== undefined && candidates.some(isDated);
   const old = candidates.filter(({ name, lastUpdatedOn }) => {
-    const reason = minAge === undefined ? undefined : youth(lastUpdatedOn, minAge, now);
+    const reason =
+      minAge !== undefined
+        ? youth(lastUpdatedOn, minAge, now)
+        : mustBeDated && lastUpdatedOn === undefined
+          ? UNKNOWN_AGE
+          : undefined;
     if (reason !== undefined) spared.push({ tag: name, reason });
     return reason === undefined;
   });
@@ -125,10 +132,22 @@ export function chooseOld(candidates: readonly TagInfo[], rules: ChoiceRules): C
   return { going: sorted.slice(keepNewest), spared: [...spared, ...newest] };
 }
 
+/** Whether tags have to have dates to be chosen by these rules: by age, or by date as others have one. */
+export function needsDates(candidates: readonly TagInfo[], rules: ChoiceRules): boolean {
+  const { minAge, keepNewest } = rules;
+  return minAge !== undefined || (keepNewest !== undefined && candidates.some(isDated));
+}
+
+function isDated({ lastUpdatedOn }: TagInfo): boolean {
+  return lastUpdatedOn !== undefined;
+}
+
+const UNKNOWN_AGE = 'is of unknown age';
+
 /** Why a tag is too young to go; what has no date might be. */
 function youth(updated: string | undefined, minAge: number, now: number): string | undefined {
   const ageMs = now - Date.parse(updated ?? '');
-  if (Number.isNaN(ageMs)) return 'is of unknown age';
+  if (Number.isNaN(ageMs)) return UNKNOWN_AGE;
   return ageMs < minAge * DAY_MS ? `is of ${updated}, less than ${minAge} days ago` : undefined;
 }
 

@@ -12,7 +12,15 @@ import { readAnyRepositories } from '../sync/repository-filter.ts';
 import { openRows } from '../sync/rows.ts';
 import { recordPath, type RunRecord } from '../sync/run-record.ts';
 import { isInShard, type Shard } from '../sync/shard.ts';
-import { checkCrawl, checkEnds, checkShard, doubtOfEnd, readListFile } from './prune-checks.ts';
+import {
+  checkCrawl,
+  checkEnds,
+  checkMerge,
+  digestOfFile,
+  doubtOfEnd,
+  readListFile,
+  repositoryFilters,
+} from './prune-checks.ts';
 import type { PlanList } from './prune-plan.ts';
 import { namespacesOf, Scope } from './prune-scope.ts';
 
@@ -27,6 +35,7 @@ export interface ListSettings {
   readonly map: MapRow;
   readonly namespace: string | undefined;
   readonly targetNamespace: string | undefined;
+  readonly targetPath: string | undefined;
   /** Of this run. */
   readonly shard: Shard | undefined;
   readonly log: Log;
@@ -35,8 +44,6 @@ export interface ListSettings {
 export interface ListLimits {
   /** The list is whole, whatever its record says. */
   readonly isTrusted: boolean;
-  /** Whether two repositories of the source can become one at the target. */
-  readonly mayMerge: boolean;
   readonly maxAgeMs: number;
   /** Milliseconds since the epoch. */
   readonly now: number;
@@ -56,16 +63,17 @@ export interface Wanted {
 export async function readWanted(settings: ListSettings, limits: ListLimits): Promise<Wanted> {
   const { path, record, source, target, shard } = settings;
   const crawled = record?.shard;
-  checkEnds(source, target);
+  await checkEnds(source, target, settings.log);
   const list = await readListFile(path, 'run crawl first');
   if (!limits.isTrusted) {
     const { maxAgeMs, now } = limits;
     const at = recordPath(dirname(path), 'crawl');
     checkCrawl({ path: at, record, list, source, shard, maxAgeMs, now });
   }
-  checkShard(crawled, limits.mayMerge);
+  if (mayMerge(settings)) checkMerge(record, limits.isTrusted);
   // What other shards bring to the same repository has to stay: all rows count where there are all.
-  const { scope, rows } = await readScope(settings, isWhole(crawled) ? undefined : shard);
+  const rowsOf = isWhole(crawled) ? undefined : shard;
+  const { scope, rows } = await readScope(settings, { rowsOf, digest: list.digest });
   if (rows === 0 && scope.size > 0) {
     const message = `nothing is planned: ${path} has no rows, though repositories.csv beside it has repositories`;
     throw new RegistrySyncError('USAGE', message);
@@ -73,16 +81,63 @@ export async function readWanted(settings: ListSettings, limits: ListLimits): Pr
   return { scope, digest: list.digest };
 }
 
-/** @param rowsOf rows of other shards are not read. */
+/** Whether repositories that the crawl has and others can become one at the target. */
+function mayMerge({
+  record,
+  targetPath = 'keep',
+  targetNamespace,
+  namespace,
+}: ListSettings): boolean {
+  const isKept = targetPath === 'keep' || targetPath === '{namespace}/{path}';
+  const isOfOne = namespace !== undefined || record?.filters?.includes('namespace') === true;
+  return !isKept || (targetNamespace !== undefined && !isOfOne);
+}
+
+interface ScopeWish {
+  /** Rows of other shards are not read. */
+  readonly rowsOf?: Shard | undefined;
+  /** The digest of the file that was looked at. */
+  readonly digest: Digest;
+  /** Repositories of the target whose rows are kept. */
+  readonly keptFor?: Iterable<string>;
+}
+
 async function readScope(
-  { path, map, namespace, shard, log }: ListSettings,
-  rowsOf: Shard | undefined,
+  settings: ListSettings,
+  { rowsOf, digest, keptFor }: ScopeWish,
 ): Promise<{ readonly scope: Scope; readonly rows: number }> {
-  await using file = await openRows({ path, map, namespace, shard: rowsOf });
-  const scope = new Scope(map, { namespace, shard });
-  await scope.addRows(file);
+  const { path, namespace, shard, log } = settings;
+  await using file = await openRows({ path, map: mapOfAll(settings), shard: rowsOf });
+  const scope = new Scope(settings.map, { namespace, shard }, keptFor);
+  const rows = await scope.addRows(file);
+  if (rows === 0 && file.count > 0 && shard === undefined) {
+    const message = `${path}: no rows of the namespace ${JSON.stringify(namespace)}`;
+    throw new RegistrySyncError('USAGE', message);
+  }
   for (const one of await repositoriesBeside(path, log)) scope.addSource(one);
-  return { scope, rows: file.count };
+  const now = await digestOfFile(path);
+  if (now === digest) return { scope, rows };
+  const message = `${path} was changed while it was read: wait until the crawl has ended, and try again`;
+  throw new RegistrySyncError('USAGE', message);
+}
+
+/**
+ * Rows of other namespaces are wanted where they go, if they go anywhere: whether they meet those of this one is the
+ * business of sync.
+ */
+function mapOfAll({ map, namespace }: ListSettings): MapRow {
+  return (row) => {
+    if (namespace === undefined || row.namespace === namespace) return map(row);
+    const registry = `line-${row.line}.invalid`;
+    try {
+      const { source, target } = map(row);
+      return { source, target: { ...target, registry } };
+    } catch (error) {
+      if (!isError(error, 'USAGE')) throw error;
+      const nowhere = { registry, path: 'nowhere' };
+      return { source: nowhere, target: nowhere };
+    }
+  };
 }
 
 /** Repositories of the crawl that may have no tags left. */
@@ -112,6 +167,11 @@ export async function addNamespaces(
 ): Promise<void> {
   if (!isWhole(record?.shard)) {
     const message = `--scope namespace: the crawl was of shard ${record?.shard} only, so repositories of the others would be taken for gone: leave --scope out`;
+    throw new RegistrySyncError('USAGE', message);
+  }
+  const filters = repositoryFilters(record?.filters);
+  if (filters !== undefined) {
+    const message = `--scope namespace: the crawl looked at some repositories only (${filters}), so all others would be taken for gone: leave --scope out`;
     throw new RegistrySyncError('USAGE', message);
   }
   let repositories = 0;
@@ -150,10 +210,13 @@ export interface ListAgain {
 /**
  * Reads the rows that there are by now: a tag that is back at the source stays.
  *
- * @param planned the list that the plan was made by.
+ * @param plan says the list that it was made by, and the repositories whose rows are kept.
  * @throws {RegistrySyncError} `USAGE` when there is none, or one that may lack what is back.
  */
-export async function readListAgain(settings: ListSettings, planned: PlanList): Promise<ListAgain> {
+export async function readListAgain(
+  settings: ListSettings,
+  { planned, keptFor }: { readonly planned: PlanList; readonly keptFor: Iterable<string> },
+): Promise<ListAgain> {
   const { path, record, targetNamespace } = settings;
   const absent = `nothing is deleted, as tags of the plan may be back at the source: say by --workdir or --tags-file where the tags.csv of the plan is, or give --trust-plan to do without`;
   const { digest } = await readListFile(path, absent);
@@ -162,7 +225,7 @@ export async function readListAgain(settings: ListSettings, planned: PlanList): 
     const message = `nothing is deleted: ${path} is not the one that the plan was made by, and ${doubt}. Run crawl and plan again, say by --workdir where the list of the plan is, or give --trust-plan to do without`;
     throw new RegistrySyncError('USAGE', message);
   }
-  const { scope } = await readScope({ ...settings, shard: undefined }, undefined);
+  const { scope } = await readScope({ ...settings, shard: undefined }, { digest, keptFor });
   const namespaces =
     planned.scope === 'namespace' ? namespacesOf(scope.repositories, targetNamespace) : [];
   const reason = `${path} has nothing of this repository: it is not the one of the plan, or plan again`;

@@ -10,12 +10,16 @@ import type { Descriptor } from '../image/descriptor.ts';
 import type { Digest } from '../image/digest.ts';
 import { kindOfMediaType } from '../image/media-types.ts';
 import { subjectKey, subjectOf } from './prune-choice.ts';
+import type { WantedImage } from './prune-scope.ts';
 import type { PruneTarget } from './prune-target.ts';
 
 /** Requests of one repository under way. */
 const AT_ONCE = 16;
 /** Indexes of indexes of indexes … are none that people make. */
 const MAX_DEPTH = 8;
+
+/** Why an image stays that no tag says. */
+export const ROW_NAMES_IT = 'a row of tags.csv names it';
 
 export class Needs {
   readonly #target: PruneTarget;
@@ -33,6 +37,7 @@ export class Needs {
   /** Indexes whose parts are known. */
   readonly #read = new Set<Digest>();
   #keys: Set<string> | undefined;
+  /** Why every image must stay. */
   #doubt: string | undefined;
 
   constructor(target: PruneTarget, repository: string) {
@@ -52,14 +57,25 @@ export class Needs {
     for await (const _ of mapAsDone(tags, AT_ONCE, work));
   }
 
-  /** The same of tags that may not be there, as those that are still to be copied. Resolves to those that are not. */
-  async addIfThere(tags: Iterable<string>, signal: AbortSignal): Promise<readonly string[]> {
-    const absent: string[] = [];
-    const work = async (tag: string): Promise<void> => {
-      if (!(await this.#addTag(tag, signal))) absent.push(tag);
-    };
-    for await (const _ of mapAsDone(tags, AT_ONCE, work));
-    return absent;
+  /**
+   * Notes what rows of tags.csv want, also where the list of the target does not have it: tags may be there without
+   * being listed. Tags that are listed come first, by `add`.
+   */
+  async addWanted(wanted: readonly WantedImage[], signal: AbortSignal): Promise<void> {
+    const known = new Set([...this.#tags.values()].flat());
+    const tags = wanted.flatMap(({ tag }) => (tag === undefined || known.has(tag) ? [] : [tag]));
+    const look = (tag: string): Promise<boolean> => this.#addTag(tag, signal);
+    for await (const _ of mapAsDone(new Set(tags), AT_ONCE, look));
+    const digests = wanted.flatMap(({ digest }) =>
+      digest === undefined || this.#tags.has(digest) ? [] : [digest],
+    );
+    const absent = new Set(await this.addImages(new Set(digests), ROW_NAMES_IT, signal));
+    // With --platform a row without a tag goes to an image of another digest, which nothing says.
+    const lost = wanted.find(
+      (one) => one.tag === undefined && one.digest && absent.has(one.digest),
+    );
+    if (lost === undefined) return;
+    this.#doubt = `a row of tags.csv names ${lost.digest}, and what it became is not known`;
   }
 
   /** Notes images that stay, and what they need. Resolves to those that are not there. */
@@ -92,11 +108,6 @@ export class Needs {
     return this.#empty.size > 0;
   }
 
-  /** From now on every image must stay. */
-  doubt(reason: string): void {
-    this.#doubt = reason;
-  }
-
   /** Why an image must stay; `undefined`: nothing that stays needs it. */
   reason(digest: Digest): string | undefined {
     const [tag] = this.#tags.get(digest) ?? [];
@@ -116,8 +127,8 @@ export class Needs {
   /** What stays of these, by digest. */
   whichStays(digests: Iterable<Digest>): string | undefined {
     for (const digest of digests) {
-      const [tag] = this.#tags.get(digest) ?? [];
-      if (tag !== undefined || this.#parts.has(digest)) return tag ?? this.#parts.get(digest);
+      const name = this.#tags.get(digest)?.[0] ?? this.#parts.get(digest);
+      if (name !== undefined) return name;
     }
     return undefined;
   }
@@ -157,15 +168,25 @@ export class Needs {
       if (depth > MAX_DEPTH) throw tooDeep(this.#repository, name);
       const below: Descriptor[] = [];
       for (const one of level) {
-        this.#read.add(one.digest);
-        for (const part of await this.#partsOf(one, one === root, signal)) {
-          this.#keys = undefined;
-          if (!this.#parts.has(part.digest)) this.#parts.set(part.digest, name);
-          if (mayHaveParts(part) && !this.#read.has(part.digest)) below.push(part);
-        }
+        const parts = await this.#partsOf(one, one === root, signal);
+        below.push(...this.#noteParts(one, parts, name));
       }
       level = await this.#thatAreThere(below, signal);
     }
+  }
+
+  /** Gives those that are to be read too. */
+  #noteParts(
+    { digest }: Descriptor,
+    parts: readonly Descriptor[],
+    name: string,
+  ): readonly Descriptor[] {
+    this.#read.add(digest);
+    this.#keys = undefined;
+    for (const part of parts) {
+      if (!this.#parts.has(part.digest)) this.#parts.set(part.digest, name);
+    }
+    return parts.filter((part) => mayHaveParts(part) && !this.#read.has(part.digest));
   }
 
   /** A part that is listed but not held needs nothing. */

@@ -99,7 +99,13 @@ export async function writePlan(
 
 function recordOf(row: PlanRow): string[] {
   const { repository, tag, digest, lastUpdatedOn = '', action, reason } = row;
-  return [repository, tag, digest, inCell(lastUpdatedOn), action, inCell(reason)];
+  return [repository, tag, digest, dateOf(lastUpdatedOn), action, inCell(reason)];
+}
+
+/** Others say it, and people open it with a spreadsheet: as a date, or not at all. */
+function dateOf(text: string): string {
+  const time = Date.parse(text);
+  return Number.isNaN(time) ? '' : new Date(time).toISOString();
 }
 
 function factLines(facts: PlanFacts): string[] {

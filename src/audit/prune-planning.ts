@@ -5,6 +5,7 @@ import type { Digest } from '../image/digest.ts';
 import type { Catalog, TagInfo } from '../registry/catalog.ts';
 import {
   chooseOld,
+  needsDates,
   rowsFor,
   sortTags,
   subjectKey,
@@ -13,7 +14,7 @@ import {
   type ChoiceRules,
   type Spared,
 } from './prune-choice.ts';
-import { Needs } from './prune-needs.ts';
+import { Needs, ROW_NAMES_IT } from './prune-needs.ts';
 import type { PlanRow } from './prune-plan.ts';
 import { checkTag, type PruneTarget } from './prune-target.ts';
 
@@ -76,10 +77,12 @@ async function planRepository(
   }
   const needs = new Needs(target, repository);
   const isAsked = target.rules.manifests !== 'never' || sorted.attachments.length > 0;
-  if (isAsked) await needs.add([...sorted.listed, ...spared.map(({ tag }) => tag)], signal);
+  if (isAsked) {
+    await needs.add([...sorted.listed, ...spared.map(({ tag }) => tag)], signal);
+    if (needs.hasEmpty) needs.settle((await target.tagNames(repository, signal)) ?? []);
+  }
   const needed = (digest: Digest): string | undefined =>
-    needs.reason(digest) ??
-    (settings.isPromised(repository, digest) ? 'a row of tags.csv names it' : undefined);
+    needs.reason(digest) ?? (settings.isPromised(repository, digest) ? ROW_NAMES_IT : undefined);
   const freed = going.found.filter(({ digest }) => needed(digest) === undefined);
   const attached = await chooseAttachments(repository, sorted.attachments, {
     ...settings,
@@ -127,7 +130,7 @@ async function withDates(
   settings: PlanningSettings,
 ): Promise<readonly TagInfo[]> {
   const { rules, target, signal } = settings;
-  if (rules.minAge === undefined) return tags;
+  if (!needsDates(tags, rules)) return tags;
   const known = new Map<Digest, Promise<string | undefined>>();
   const dated: TagInfo[] = [];
   for await (const one of mapInOrder(tags, AT_ONCE, async (tag): Promise<TagInfo> => {
@@ -178,7 +181,7 @@ interface AttachmentSettings extends PlanningSettings {
   readonly freed: readonly Digest[];
 }
 
-/** What is attached goes with what it belongs to, and stays where that stays. */
+/** What is attached goes with what it belongs to, and stays where that stays. What belongs to nothing is judged by its age. */
 async function chooseAttachments(
   repository: string,
   attachments: readonly TagInfo[],
@@ -186,6 +189,7 @@ async function chooseAttachments(
 ): Promise<Found> {
   if (attachments.length === 0) return { found: [], spared: [] };
   const going: TagInfo[] = [];
+  const orphans: TagInfo[] = [];
   const spared: Spared[] = [];
   const freed = new Set(settings.freed.map(subjectKey));
   let parts: ReadonlySet<string> | undefined;
@@ -200,11 +204,19 @@ async function chooseAttachments(
     if (freed.has(subject) || parts.has(subject)) going.push(tag);
     else if (await isThere(repository, subject, settings)) {
       stay('belongs to an image that is there without a tag');
-    } else if (settings.rules.isOurs(repository, tag.name)) going.push(tag);
+    } else if (settings.areNamed) stay('belongs to an image that is not here');
+    else if (settings.rules.isOurs(repository, tag.name)) orphans.push(tag);
     else stay('is of another form than the tags that sync makes here');
   }
-  const { found, spared: absent } = await withDigests(repository, going, settings);
-  return { found, spared: [...spared, ...absent] };
+  // They are no versions of anything, so none is among the newest.
+  const { keepNewest: _, ...byAge } = settings.rules;
+  const old = chooseOld(await withDates(repository, orphans, settings), byAge);
+  const { found, spared: absent } = await withDigests(
+    repository,
+    [...going, ...old.going],
+    settings,
+  );
+  return { found, spared: [...spared, ...old.spared, ...absent] };
 }
 
 /** What goes is made of, where it is an index. */

@@ -2,6 +2,9 @@
 import { RegistrySyncError } from '../base/errors.ts';
 import { InTurn } from '../base/in-turn.ts';
 import type { Digest } from '../image/digest.ts';
+import type { StoredManifest } from '../image/manifest.ts';
+import type { Removal } from '../registry/deletion.ts';
+import { nameOf } from '../registry/manifests.ts';
 import { Outage } from '../sync/outage.ts';
 import type { PruneStatus } from './prune-results.ts';
 import type { PruneTarget } from './prune-target.ts';
@@ -27,6 +30,9 @@ export interface Removed {
 
 /** Each has waited for all of its tries. */
 const MAX_IN_A_ROW = 20;
+/** A replica may be a moment behind. */
+const SEEN_TRIES = 3;
+const SEEN_AGAIN_MS = 1000;
 
 export class Remover {
   readonly #target: PruneTarget;
@@ -37,6 +43,8 @@ export class Remover {
   #isProven: boolean;
   #isUnable = false;
   #hasDeleted = false;
+  /** Whether what the registry said it had deleted was seen to be gone. */
+  #isBelieved = { image: false, tag: false };
 
   constructor(target: PruneTarget, isDry: boolean) {
     this.#target = target;
@@ -79,6 +87,7 @@ export class Remover {
     signal: AbortSignal,
   ): Promise<readonly Removed[]> {
     const removal = await this.#target.remove(repository, digest, signal);
+    await this.#see({ repository, reference: digest, removal, kind: 'image', digest }, signal);
     this.#noteSuccess();
     const status = removal === 'gone' ? 'gone' : 'deleted';
     return tags.map((tag) => ({ tag, status }));
@@ -128,41 +137,82 @@ export class Remover {
       this.#isUnable = true;
       return cannot;
     }
+    await this.#see({ repository, reference: tag, removal, kind: 'tag', digest }, signal);
     this.#noteSuccess();
     return { tag, status: removal === 'gone' ? 'gone' : 'deleted' };
   }
 
   /**
-   * There have been registries that delete the image, with all of its tags, when they are told to delete one tag
-   * (Harbor 2.0, zot of 2020). So the first time it is seen whether the image stays, and if not it is put back.
+   * A registry that says that something is deleted is looked at the first time, one that says that it was not there
+   * each time.
+   *
+   * @throws {RegistrySyncError} `PROTOCOL` when it is still there.
    */
-  async #untagWatched(
-    { repository, digest, others }: Wished,
-    tag: string,
+  async #see(
+    { repository, reference, removal, kind, digest }: Said,
     signal: AbortSignal,
-  ): Promise<'deleted' | 'gone' | 'unable'> {
+  ): Promise<void> {
+    const { client, rules } = this.#target;
+    // APIs of their own are known, and what the registry itself shows is behind them.
+    const isKnown = rules.tags === 'acr' || rules.tags === 'docker-hub';
+    if (removal === 'deleted' && (isKnown || this.#isBelieved[kind])) return;
+    for (let tries = 1; tries <= SEEN_TRIES; tries += 1) {
+      const found = await this.#target.head(repository, reference, signal);
+      if (found?.digest !== digest) {
+        if (removal === 'deleted') this.#isBelieved[kind] = true;
+        return;
+      }
+      if (tries < SEEN_TRIES) await client.clock.sleep(SEEN_AGAIN_MS, signal);
+    }
+    const said = removal === 'deleted' ? 'that it is deleted' : 'that it is not there';
+    const message = `${nameOf(client, repository, reference)}: the registry says ${said}, and it is there`;
+    throw new RegistrySyncError('PROTOCOL', message);
+  }
+
+  /**
+   * There have been registries that delete the image, with all of its tags, when they are told to delete one tag
+   * (Harbor 2.0, zot of 2020). So the first time it is seen whether the image stays, and if not it is put back,
+   * whatever was answered: an answer may be lost on its way.
+   */
+  async #untagWatched(wished: Wished, tag: string, signal: AbortSignal): Promise<Removal> {
+    const { repository, digest } = wished;
     const target = this.#target;
     if (this.#isUnable) return 'unable';
     if (this.#isProven) return target.untag(repository, tag, signal);
     const stored = await target.manifest(repository, digest, signal);
-    const removal = await target.untag(repository, tag, signal);
-    if (removal !== 'deleted') return removal;
-    const { signal: onward } = new AbortController(); // what is begun is brought to its end
-    const isThere = (await target.head(repository, digest, onward)) !== undefined;
+    const [asked] = await Promise.allSettled([target.untag(repository, tag, signal)]);
+    await this.#putBack(wished, stored);
+    if (asked.status === 'rejected') throw asked.reason;
+    if (asked.value === 'deleted') this.#isProven = true;
+    return asked.value;
+  }
+
+  /** @throws {RegistrySyncError} when there was something to put back. */
+  async #putBack({ repository, digest, others }: Wished, stored: StoredManifest): Promise<void> {
+    const target = this.#target;
+    const { signal } = new AbortController(); // what is begun is brought to its end
+    const isThere = (await target.head(repository, digest, signal)) !== undefined;
     const lost: string[] = [];
     for (const other of others) {
-      if ((await target.head(repository, other, onward)) === undefined) lost.push(other);
+      if ((await target.head(repository, other, signal)) === undefined) lost.push(other);
     }
-    if (isThere && lost.length === 0) {
-      this.#isProven = true;
-      return removal;
-    }
-    if (!isThere) await target.putBack(repository, digest, stored, onward);
-    for (const other of lost) await target.putBack(repository, other, stored, onward);
+    if (isThere && lost.length === 0) return;
+    if (!isThere) await target.putBack(repository, digest, stored, signal);
+    for (const other of lost) await target.putBack(repository, other, stored, signal);
     const names = lost.length === 0 ? digest : lost.join(', ');
     const message = `${target.registry} deletes a whole image when it is asked to take away one tag: ${repository} (${names}) was put back as it was. Say with --target-registry-kind harbor that it can't take away tags alone`;
     throw new RegistrySyncError('PROTOCOL', message, { details: { isForAll: true } });
   }
+}
+
+/** What a registry answered. */
+interface Said {
+  readonly repository: string;
+  readonly reference: string;
+  readonly removal: Removal;
+  readonly kind: 'image' | 'tag';
+  /** That was meant: under a tag there may be something new by now. */
+  readonly digest: Digest;
 }
 
 function wouldDelete(tag: string): Removed {

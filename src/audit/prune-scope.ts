@@ -16,18 +16,31 @@ export interface ScopeFilter {
   readonly shard?: Shard | undefined;
 }
 
-/** What rows want of the target. In memory it takes a few bytes per row, and the names of repositories. */
+/** What one row wants of its repository at the target. */
+export interface WantedImage {
+  /** Absent: of an image that goes without a tag. */
+  readonly tag: string | undefined;
+  readonly digest: Digest | undefined;
+}
+
+/**
+ * What rows want of the target. In memory it takes a few bytes per row, and the names of repositories; of those that
+ * are asked for beforehand also the rows.
+ */
 export class Scope {
   readonly #map: MapRow;
   readonly #filter: ScopeFilter;
   readonly #wanted = new Fingerprints();
+  readonly #rows: ReadonlyMap<string, WantedImage[]>;
   /** How tags look that rows make, by repository of the target. */
   readonly #forms = new Map<string, RegExp[]>();
   #last: string | undefined;
 
-  constructor(map: MapRow, filter: ScopeFilter) {
+  /** @param keptFor repositories of the target whose rows are kept. */
+  constructor(map: MapRow, filter: ScopeFilter, keptFor: Iterable<string> = []) {
     this.#map = map;
     this.#filter = filter;
+    this.#rows = new Map([...keptFor].map((path) => [path, []]));
   }
 
   /** Repositories of the target. */
@@ -39,13 +52,23 @@ export class Scope {
     return this.#forms.size;
   }
 
-  /** Notes all rows: those of other shards are wanted too, but do not widen the scope. */
-  async addRows(file: RowFile): Promise<void> {
+  /**
+   * Notes all rows: those of other shards and namespaces are wanted too, but do not widen the scope.
+   *
+   * Resolves to how many are of this namespace.
+   */
+  async addRows(file: RowFile): Promise<number> {
+    const { namespace } = this.#filter;
+    let count = 0;
     for await (const { row, target } of file.rows()) {
-      if (target.tag !== undefined) this.#wanted.add(`${target.path}:${target.tag}`, '');
-      if (row.digest !== undefined) this.#wanted.add(`${target.path}@${row.digest}`, '');
+      if (namespace === undefined || row.namespace === namespace) count += 1;
+      const { path, tag } = target;
+      if (tag !== undefined) this.#wanted.add(`${path}:${tag}`, '');
+      if (row.digest !== undefined) this.#wanted.add(`${path}@${row.digest}`, '');
+      this.#rows.get(path)?.push({ tag, digest: row.digest });
       this.addSource(pathOf(row));
     }
+    return count;
   }
 
   /**
@@ -76,6 +99,11 @@ export class Scope {
       formOf(this.#probe({ namespace: '', repository: 'any' })?.tag ?? PROBE),
     ]);
     return true;
+  }
+
+  /** The rows that go to a repository whose rows are kept. */
+  rowsOf(path: string): readonly WantedImage[] {
+    return this.#rows.get(path) ?? [];
   }
 
   /** Whether rows, or repositories of the source, go to this repository. */
@@ -126,21 +154,38 @@ function tagInPath(): RegistrySyncError {
 }
 
 /**
- * The namespaces at the target that rows go to: the part that repositories there have in common.
+ * The directories at the target that rows go to and nothing else is expected in: for each first part of their names
+ * the longest that all have in common.
  *
+ * @param given the namespace that stands in for the source's.
  * @throws {RegistrySyncError} `USAGE` where there is none, which would be the whole registry.
  */
 export function namespacesOf(repositories: Iterable<string>, given: string | undefined): string[] {
   const all = [...repositories];
-  // A template need not put rows into it.
-  if (given && all.length > 0 && all.every((path) => path.startsWith(`${given}/`))) return [given];
-  const found = new Set<string>();
-  for (const path of all) {
-    const { namespace } = splitPath(path);
-    if (namespace === '' || given === '') throw noNamespace(path);
-    found.add(namespace);
+  if (given !== undefined && all.length > 0) {
+    // A template need not put rows into it.
+    if (all.every((path) => path.startsWith(`${given}/`))) return [given];
+    if (!all.some((path) => path.startsWith(`${given}/`))) throw notThere(given);
   }
-  return [...found];
+  const found = new Map<string, string>();
+  for (const path of all) {
+    const directory = path.slice(0, Math.max(path.lastIndexOf('/'), 0));
+    if (directory === '') throw noNamespace(path);
+    const { namespace: first } = splitPath(path);
+    found.set(first, commonOf(found.get(first) ?? directory, directory));
+  }
+  return [...found.values()];
+}
+
+function commonOf(a: string, b: string): string {
+  const [left, right] = [a.split('/'), b.split('/')];
+  const end = left.findIndex((part, at) => part !== right[at]);
+  return left.slice(0, end < 0 ? left.length : end).join('/');
+}
+
+function notThere(given: string): RegistrySyncError {
+  const message = `--scope namespace: no row goes to ${given}, as --target-path does not put them there: leave --target-namespace or --scope out`;
+  return new RegistrySyncError('USAGE', message);
 }
 
 function noNamespace(path: string): RegistrySyncError {

@@ -1,10 +1,11 @@
 /** What prune asks of the registry that it deletes from. */
-import { RegistrySyncError } from '../base/errors.ts';
+import { isError, RegistrySyncError } from '../base/errors.ts';
 import { discard } from '../http/send.ts';
 import { isObject, type Descriptor } from '../image/descriptor.ts';
 import type { Digest } from '../image/digest.ts';
 import type { StoredManifest } from '../image/manifest.ts';
 import { isTag } from '../image/reference.ts';
+import { referrersByApi } from '../registry/attachments.ts';
 import { placeOf } from '../registry/catalog.ts';
 import type { RegistryClient } from '../registry/client.ts';
 import { deleteByDigest, untag, untagAtAzure, type Removal } from '../registry/deletion.ts';
@@ -49,6 +50,18 @@ export class PruneTarget {
     }
   }
 
+  /** The same, all at once; `undefined`: no such repository. */
+  async tagNames(repository: string, signal: AbortSignal): Promise<string[] | undefined> {
+    const names: string[] = [];
+    try {
+      for await (const tag of this.tags(repository, signal)) names.push(tag);
+      return names;
+    } catch (error) {
+      if (isError(error, 'NOT_FOUND')) return undefined;
+      throw error;
+    }
+  }
+
   head(
     repository: string,
     reference: string,
@@ -59,6 +72,17 @@ export class PruneTarget {
 
   manifest(repository: string, digest: Digest, signal: AbortSignal): Promise<StoredManifest> {
     return new Repository(this.client, repository).source(digest).manifest(digest, signal);
+  }
+
+  /** What the registry says is attached to an image: some delete that with it. */
+  async referrers(
+    repository: string,
+    digest: Digest,
+    state: Place['referrers'],
+    signal: AbortSignal,
+  ): Promise<readonly Descriptor[]> {
+    const place = { ...placeOf(this.client, repository), referrers: state };
+    return (await referrersByApi(place, digest, signal)) ?? [];
   }
 
   /** Deletes a manifest with the tags that it has. */

@@ -31,6 +31,7 @@ export interface PipelineRun {
   readonly source?: string;
   readonly target?: string;
   readonly shard?: Shard | undefined;
+  readonly filters?: RunRecord['filters'];
   readonly dryRun?: boolean;
   readonly deep?: RunRecord['deep'];
   /** What was counted so far, whenever it is asked for. */
@@ -110,7 +111,7 @@ const STATES: ReadonlyMap<number, RunRecord['state']> = new Map([
 ]);
 
 function beginning(run: PipelineRun): RunRecord {
-  const { command, runtime, io, source, target, shard, deep } = run;
+  const { command, runtime, io, source, target, shard, filters = [], deep } = run;
   return {
     command,
     run: runtime.runId,
@@ -118,6 +119,7 @@ function beginning(run: PipelineRun): RunRecord {
     state: 'running',
     startedAt: now(),
     ...(shard !== undefined && { shard: formatShard(shard) }),
+    ...(filters.length > 0 && { filters }),
     ...(source !== undefined && { source }),
     ...(target !== undefined && { target }),
     ...(deep !== undefined && { deep }),

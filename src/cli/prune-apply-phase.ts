@@ -3,12 +3,13 @@ import { join } from 'node:path';
 
 import { applyPlan } from '../audit/prune-apply.ts';
 import { protection } from '../audit/prune-choice.ts';
-import { checkPlan, MAX_PERCENT } from '../audit/prune-checks.ts';
+import { checkPlan, checkSync, MAX_PERCENT } from '../audit/prune-checks.ts';
 import { readListAgain, reasonToStay, type ListAgain } from '../audit/prune-list.ts';
 import { readPlan, type Plan } from '../audit/prune-plan.ts';
 import { PruneResults, type PruneOutcome, type PruneStatus } from '../audit/prune-results.ts';
 import { systemClock } from '../base/clock.ts';
 import { counted } from '../base/counted.ts';
+import { readRecord, recordPath } from '../sync/run-record.ts';
 import { EXIT } from './exit-code.ts';
 import { readAge } from './options/age.ts';
 import { listSettings, type PruneRun } from './prune-request.ts';
@@ -28,7 +29,7 @@ export async function applyThePlan(
 ): Promise<number> {
   const { values, io, runtime, totals } = run;
   const plan = run.plan ?? (await readPlan(path));
-  check(run, path, plan);
+  await check(run, path, plan);
   const again = await readAgain(run, plan);
   const results = values['dry-run']
     ? undefined
@@ -49,7 +50,7 @@ export async function applyThePlan(
     await applyPlan(rows, {
       target: run.target,
       reasonToStay: reasonToStay(again, protection(values.protect)),
-      isPromised: (repository, digest) => again?.scope.isPromised(repository, digest) ?? false,
+      wantedIn: (repository) => again?.scope.rowsOf(repository) ?? [],
       mayEmpty: plan.facts.mayEmpty || values['allow-empty-repositories'],
       dryRun: values['dry-run'],
       jobs: values.jobs,
@@ -71,7 +72,8 @@ export async function applyThePlan(
 }
 
 /** @throws {RegistrySyncError} when the plan is not for here and now. */
-function check({ values, ends, named }: PruneRun, path: string, plan: Plan): void {
+async function check(run: PruneRun, path: string, plan: Plan): Promise<void> {
+  const { values, ends, named, runtime } = run;
   const { source, target } = ends;
   checkPlan(plan, {
     path,
@@ -82,12 +84,19 @@ function check({ values, ends, named }: PruneRun, path: string, plan: Plan): voi
     maxPercent: values['max-percent'] ?? MAX_PERCENT,
     now: systemClock.now(),
   });
+  checkSync(await readRecord(values.workdir, 'sync'), target, recordPath(values.workdir, 'sync'));
+  for (const { repository, tag } of plan.rows) {
+    runtime.registries.isInsecure(`${target}/${repository}:${tag}`); // blocked?
+  }
 }
 
-async function readAgain(run: PruneRun, { facts }: Plan): Promise<ListAgain | undefined> {
+async function readAgain(run: PruneRun, { facts, rows }: Plan): Promise<ListAgain | undefined> {
   const { list, values, runtime } = run;
   if (list === undefined || facts.list === undefined) return undefined;
-  if (!values['trust-plan']) return readListAgain(listSettings(run, list), facts.list);
+  if (!values['trust-plan']) {
+    const keptFor = new Set(rows.map(({ repository }) => repository));
+    return readListAgain(listSettings(run, list), { planned: facts.list, keptFor });
+  }
   runtime.log.warn('tags.csv is not looked at again: tags that are back at the source go too');
   return undefined;
 }

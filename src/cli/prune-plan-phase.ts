@@ -9,7 +9,7 @@ import { systemClock } from '../base/clock.ts';
 import { formatShard } from '../sync/shard.ts';
 import { catalogOf } from './catalog-of.ts';
 import { readAge, readDays } from './options/age.ts';
-import { listSettings, type PruneRun, type PruneValues } from './prune-request.ts';
+import { listSettings, type PruneRun } from './prune-request.ts';
 
 /** Repositories that are planned at the same time; each asks for several things at once. */
 const REPOSITORIES_AT_ONCE = 8;
@@ -24,7 +24,9 @@ export async function makePlan(run: PruneRun, path: string): Promise<string> {
     await addNamespaces(wanted.settings, wanted.scope, { catalog, signal });
   }
   const scope = wanted?.scope;
-  const plans = planRepositories(scope?.repositories ?? named?.repositories ?? [], {
+  const repositories = [...(scope?.repositories ?? named?.repositories ?? [])];
+  for (const one of repositories) runtime.registries.isInsecure(`${target.registry}/${one}`); // blocked?
+  const plans = planRepositories(repositories, {
     target,
     catalog,
     rules: rulesOf(run, wanted),
@@ -56,21 +58,10 @@ async function readTheList(run: PruneRun): Promise<Listed | undefined> {
   const settings = listSettings(run, list);
   const wanted = await readWanted(settings, {
     isTrusted: values['trust-tags-file'],
-    mayMerge: mayMerge(values),
     maxAgeMs: readAge('max-crawl-age', values['max-crawl-age'] ?? '24h'),
     now: systemClock.now(),
   });
   return { ...wanted, settings };
-}
-
-/** Whether two repositories of the source can become one at the target. */
-function mayMerge({
-  'target-path': path = 'keep',
-  'target-namespace': to,
-  namespace,
-}: PruneValues): boolean {
-  const isKept = path === 'keep' || path === '{namespace}/{path}';
-  return !isKept || (to !== undefined && namespace === undefined);
 }
 
 function rulesOf({ values }: PruneRun, wanted: Wanted | undefined): ChoiceRules {

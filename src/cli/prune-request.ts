@@ -204,8 +204,8 @@ export function listSettings(
   { values, ends, shard, runtime: { log } }: PruneRun,
   { path, record }: ListOfRows,
 ): ListSettings {
-  const { namespace, 'target-namespace': targetNamespace } = values;
-  return { path, record, ...ends, namespace, targetNamespace, shard, log };
+  const { namespace, 'target-namespace': targetNamespace, 'target-path': targetPath } = values;
+  return { path, record, ...ends, namespace, targetNamespace, targetPath, shard, log };
 }
 
 function usage(message: string): RegistrySyncError {

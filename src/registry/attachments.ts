@@ -114,7 +114,7 @@ async function readDigestTags(
 }
 
 /** The registry's own list; `undefined` when it keeps none. */
-async function referrersByApi(
+export async function referrersByApi(
   place: Place,
   subject: Digest,
   signal: AbortSignal,

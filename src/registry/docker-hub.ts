@@ -102,6 +102,11 @@ class HubApi {
   /** `DELETE /v2/repositories/NAMESPACE/NAME/tags/TAG/`, as Docker's hub-tool does it. */
   async untag(repository: string, tag: string, signal: AbortSignal): Promise<boolean> {
     const url = new URL(`/v2/repositories/${repository}/tags/${tag}/`, API);
+    if ((await this.#token(repository, signal)) === undefined) {
+      const { from } = await this.#client.credentials(repository);
+      const message = `docker.io/${repository}:${tag}: Docker Hub's API deletes for nobody without a login, and there is none that it takes; used ${from}`;
+      throw new RegistrySyncError('UNAUTHORIZED', message);
+    }
     const response = await this.#send('DELETE', url, repository, signal);
     const { status } = response;
     if (status === 204 || status === 200 || status === 202 || status === 404) {

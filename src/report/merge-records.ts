@@ -136,6 +136,7 @@ export function mergeRecord(
     startedAt: byTime(found.map(({ startedAt }) => startedAt))[0] ?? first.startedAt,
     ...(endedAt === undefined ? {} : { endedAt }),
     ...common(first),
+    ...filtersOf(found),
     joinedFrom: found.length,
     message: [`joined from ${partsOf(found)}`, ...new Set(said)].join('; '),
     counts: sum(found.map(({ counts = {} }) => counts)),
@@ -186,6 +187,12 @@ function common({ source, target, deep, dryRun }: RunRecord): Partial<RunRecord>
     ...(deep !== undefined && { deep }),
     ...(dryRun !== undefined && { dryRun }),
   };
+}
+
+/** What one of them left out is left out of all. */
+function filtersOf(found: readonly RunRecord[]): Partial<RunRecord> {
+  const filters = [...new Set(found.flatMap((record) => record.filters ?? []))];
+  return filters.length === 0 ? {} : { filters };
 }
 
 function sum(all: readonly Readonly<Record<string, number>>[]): Record<string, number> {

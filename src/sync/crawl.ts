@@ -88,7 +88,7 @@ async function* tagsOf(
   counts: CrawlCounts,
 ): AsyncGenerator<Found, void, void> {
   const started = mapInOrder(wantedRepositories(settings), REPOSITORIES_AHEAD, (repository) =>
-    start(repository, settings),
+    start(repository, settings, counts),
   );
   for await (const { repository, first, rest } of started) {
     try {
@@ -132,8 +132,12 @@ interface Started {
 }
 
 /** Asks for the first page. That it fails is seen in its turn. */
-async function start(repository: string, settings: CrawlSettings): Promise<Started> {
-  const rest = tagsIn(repository, settings)[Symbol.asyncIterator]();
+async function start(
+  repository: string,
+  settings: CrawlSettings,
+  counts: CrawlCounts,
+): Promise<Started> {
+  const rest = tagsIn(repository, settings, counts)[Symbol.asyncIterator]();
   const first = rest.next();
   await first.catch(() => {});
   return { repository, first, rest };
@@ -143,6 +147,7 @@ async function start(repository: string, settings: CrawlSettings): Promise<Start
 async function* tagsIn(
   repository: string,
   settings: CrawlSettings,
+  counts: CrawlCounts,
 ): AsyncGenerator<TagInfo, void, void> {
   const { catalog, repositories, signal, log } = settings;
   if (!isRepositoryPath(repository)) {
@@ -159,6 +164,7 @@ async function* tagsIn(
     if (settings.verifyCounts === true) await verifyCount(repository, listed, settings);
   } catch (error) {
     if (repositories !== undefined || !isWithoutTags(error)) throw error;
+    counts.unknown += 1;
     log.warn({ repository }, 'repository has never had a tag');
   }
 }
@@ -260,6 +266,7 @@ async function writeTag(
 ): Promise<void> {
   if (digest === undefined) {
     counts.dropped += 1;
+    counts.vanished += 1;
     explain(path, tag.name, 'is listed, but there is no manifest under it');
     log.warn({ repository: path, tag: tag.name }, 'tag has no manifest');
     return;

@@ -28,6 +28,8 @@ export interface RunRecord {
   readonly endedAt?: string;
   /** Which share of the work it was, as `0/4`; absent: all of it. */
   readonly shard?: string;
+  /** Options that left repositories out of a crawl, by their names. */
+  readonly filters?: readonly string[];
   /** Registries, `host[:port]`. */
   readonly source?: string;
   readonly target?: string;
@@ -116,6 +118,7 @@ const READERS: Readonly<Record<keyof RunRecord, Reader>> = {
   startedAt: asTime,
   endedAt: asTime,
   shard: asText,
+  filters: (value) => (Array.isArray(value) ? value.filter(asText) : undefined),
   source: asText,
   target: asText,
   deep: (value) => (value === 'manifests' || value === 'bytes' ? value : undefined),

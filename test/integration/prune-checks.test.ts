@@ -156,7 +156,7 @@ describe('prune --plan refuses', () => {
     await recordSays({ shard: '1/4' });
 
     await refuses(
-      /repositories of other shards may become the same/,
+      /of shard 1\/4 only, and by --target-path .* others may become the same/,
       '--shard',
       '1/4',
       '--target-path',
@@ -186,7 +186,7 @@ describe('prune --plan refuses', () => {
     const endedAt = new Date(Date.now() - 25 * 3_600_000).toISOString();
     await recordSays({ startedAt: endedAt, endedAt });
 
-    await refuses(/ended at \S+, longer ago than --max-crawl-age/);
+    await refuses(/began at \S+, longer ago than --max-crawl-age/);
     await planned('--max-crawl-age', '26h');
   });
 

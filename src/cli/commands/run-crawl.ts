@@ -51,7 +51,8 @@ export async function runCrawl(values: CrawlValues, io: RunIo): Promise<number> 
   const { workdir } = values;
   const measured = (): Measured => measuredOf(counts, client);
   const run = { command: 'crawl', workdir, options: values, io, runtime, measured } as const;
-  return runPipeline({ ...run, source: registry, shard }, async () => {
+  const filters = FILTERS.filter((name) => values[name] !== undefined);
+  return runPipeline({ ...run, source: registry, shard, filters }, async () => {
     const settings = {
       catalog,
       repositories,
@@ -77,6 +78,9 @@ export async function runCrawl(values: CrawlValues, io: RunIo): Promise<number> 
     }
   });
 }
+
+/** What prune has to know of. */
+const FILTERS = ['namespace', 'repository', 'repository-regex', 'repositories-from'] as const;
 
 /** Both files appear when the crawl is whole, or good enough. */
 async function crawlInto(
@@ -165,8 +169,9 @@ function incomplete({ failures }: CrawlReport): RegistrySyncError {
 }
 
 function summed(report: CrawlReport, requests: number): PipelineEnd {
-  const { repositories, tags, dropped, locked, skipped, failed } = report;
-  const counts = { repositories, tags, dropped, locked, skipped, failed, requests };
+  const { failures: _, ...found } = report;
+  const { repositories, tags, dropped, skipped, failed } = found;
+  const counts = { ...found, requests };
   const parts = [
     `${counted(tags, 'tag')} in ${counted(repositories, 'repository')}`,
     ...(dropped > 0 ? [`${counted(dropped, 'tag')} dropped`] : []),

@@ -22,7 +22,7 @@ const PLAN: Plan = {
       repository: 'a/b',
       tag: '1',
       digest: digestOf(Buffer.from('1')),
-      lastUpdatedOn: '2024-01-01T00:00:00Z',
+      lastUpdatedOn: '2024-01-01T00:00:00.000Z',
       action: 'delete',
       reason: 'is not in tags.csv, is 3 days old or older',
     },

@@ -107,9 +107,16 @@ describe('Scope', () => {
 });
 
 describe('namespacesOf', () => {
-  it('is what is said, or the first parts of the repositories', () => {
-    deepEqual(namespacesOf(['a/b', 'a/c', 'd/e/f'], undefined), ['a', 'd']);
-    deepEqual(namespacesOf(['x/y/b'], 'x/y'), ['x/y']);
+  it('is what is said, or the directories that repositories have in common', () => {
+    deepEqual(namespacesOf(['a/b', 'a/c', 'd/e/f'], undefined), ['a', 'd/e']);
+    deepEqual(namespacesOf(['m/r1/a/b', 'm/r1/c'], undefined), ['m/r1']);
+    deepEqual(namespacesOf(['m/r1/a', 'm/r10/c'], undefined), ['m']);
+    deepEqual(namespacesOf(['x/y/b'], 'x'), ['x']);
+  });
+
+  it('is not what is said where rows go elsewhere', () => {
+    deepEqual(namespacesOf(['x/b', 'm/c'], 'x'), ['x', 'm']);
+    throws(() => namespacesOf(['m/c'], 'x'), { code: 'USAGE', message: /no row goes to x/ });
   });
 
   it('refuses to mean the whole registry', () => {

@@ -4,6 +4,7 @@ import { describe, it } from 'node:test';
 
 import { checkCrawl } from '../../../src/audit/prune-checks.ts';
 import { readRunId } from '../../../src/cli/options/observe.ts';
+import { digestOf } from '../../../src/image/digest.ts';
 import { mergeWorkdirs } from '../../../src/report/merge.ts';
 import { runsApart } from '../../../src/report/merge-runs.ts';
 import { readRecord, type RunRecord } from '../../../src/sync/run-record.ts';
@@ -109,7 +110,12 @@ describe('a list that is joined of an old shard and new ones', () => {
   it('is too old for prune even if its record were taken for whole', async () => {
     const found = await joined([madeUp(OLD), madeUp(NEW), madeUp(NEW)]);
     const now = Date.parse(NEW) + 3_600_000;
-    const list = { path: 'tags.csv', digest: 'sha256:0', rows: 3, writtenAt: now };
+    const list = {
+      path: 'tags.csv',
+      digest: digestOf(Buffer.from('list')),
+      rows: 3,
+      writtenAt: now,
+    };
     const check = (): void =>
       checkCrawl({
         path: 'crawl.json',
@@ -122,7 +128,7 @@ describe('a list that is joined of an old shard and new ones', () => {
       });
 
     throws(check, {
-      message: /the last crawl ended at 2026-10-01T03:01:00\.000Z, longer ago than/,
+      message: /the last crawl began at 2026-10-01T03:00:00\.000Z, longer ago than/,
     });
   });
 });

@@ -126,7 +126,9 @@ describe('crawl', () => {
       tags: 190,
       dropped: 0,
       locked: 0,
+      vanished: 0,
       skipped: 0,
+      unknown: 0,
       failed: 0,
       failures: [],
     });
