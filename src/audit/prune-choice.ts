@@ -113,11 +113,13 @@ export function chooseOld(candidates: readonly TagInfo[], rules: ChoiceRules): C
   const spared: Spared[] = [];
   // Beside those that have a date, one that has none may be the newest.
   const mustBeDated = keepNewest !== undefined && candidates.some(isDated);
-  const old = candidates.filter(({ name, lastUpdatedOn }) => {
+  const old = candidates.filter((tag) => {
+    const { name, lastUpdatedOn } = tag;
+    const isUnknown = mustBeDated && !isDated(tag);
     const reason =
       minAge !== undefined
         ? youth(lastUpdatedOn, minAge, now)
-        : mustBeDated && lastUpdatedOn === undefined
+        : isUnknown
           ? UNKNOWN_AGE
           : undefined;
     if (reason !== undefined) spared.push({ tag: name, reason });
@@ -139,7 +141,7 @@ export function needsDates(candidates: readonly TagInfo[], rules: ChoiceRules): 
 }
 
 function isDated({ lastUpdatedOn }: TagInfo): boolean {
-  return lastUpdatedOn !== undefined;
+  return !Number.isNaN(Date.parse(lastUpdatedOn ?? ''));
 }
 
 const UNKNOWN_AGE = 'is of unknown age';

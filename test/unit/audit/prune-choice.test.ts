@@ -89,6 +89,23 @@ describe('chooseOld', () => {
     );
   });
 
+  it('spares what has no date beside those that have one, as it may be the newest', () => {
+    const tags = [
+      at('1.0', '2025-01-01T00:00:00Z'),
+      at('1.1', '2025-02-01T00:00:00Z'),
+      at('2.0'),
+      at('2.1', 'yesterday'),
+    ];
+
+    const { going, spared } = chooseOld(tags, { ...RULES, keepNewest: 1 });
+
+    deepEqual(namesOf(going), ['1.0']);
+    deepEqual(
+      spared.map(({ tag, reason }) => `${tag} ${reason}`),
+      ['2.0 is of unknown age', '2.1 is of unknown age', '1.1 is among the newest 1'],
+    );
+  });
+
   it('goes by version where there are no dates', () => {
     const { going } = chooseOld(named('1.9.0', '1.10.0', '1.2.0'), { ...RULES, keepNewest: 1 });
 

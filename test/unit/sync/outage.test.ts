@@ -21,6 +21,13 @@ describe('an outage', () => {
     equal(outage.note(failed('UNAVAILABLE'))?.message, 'failed');
   });
 
+  it('is noticed earlier where each failure takes long', () => {
+    const outage = new Outage(20);
+
+    equal(after(outage, failed('UNAVAILABLE'), 19), false);
+    equal(outage.note(failed('UNAVAILABLE'))?.message, 'failed');
+  });
+
   it('is none while some image is well', () => {
     const outage = new Outage();
 
