@@ -191,6 +191,20 @@ describe('prune at Docker Hub', () => {
     ok(repositoryOf(hub.store, APP).tags.has('gone'));
   });
 
+  it('deletes nothing as nobody where the login is refused', async () => {
+    await start();
+    await seed(hub.store);
+    const login = { match: { path: /auth\/token/ }, times: Infinity, effect: { status: 401 } };
+    hub.setFaults({ api: [login] });
+
+    const { code, stderr } = await pruneHub('--jobs', '1');
+
+    equal(code, 1);
+    match(stderr, /Docker Hub's API deletes for nobody without a login/);
+    equal(hub.requests.api.filter(({ method }) => method === 'DELETE').length, 0);
+    ok(repositoryOf(hub.store, APP).tags.has('gone'));
+  });
+
   it('waits where the API asks for it', async () => {
     await start();
     await seed(hub.store);
