@@ -149,7 +149,7 @@ describe('the jobs of prune', () => {
     const applied = await runOnVolume(await jobIn('prune-apply', { RUN: value ?? '' }), 'apply-2');
 
     equal(endsOf(applied), 'apply 0', allOf(applied));
-    match(applied.containers['apply']?.lastWords ?? '', /^1 rows: 1 deleted/);
+    match(applied.containers['apply']?.lastWords ?? '', /^1 row: 1 deleted/);
     equal(await digestAtTarget(OLD), undefined);
     await scene.expectCopied(TAGS);
   });
