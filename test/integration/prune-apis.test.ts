@@ -190,6 +190,10 @@ describe('prune at Docker Hub', () => {
     equal(hub.requests.api.filter(({ method }) => method === 'DELETE').length, 1);
     ok(repositoryOf(hub.store, APP).tags.has('gone'));
   });
+});
+
+describe('prune at Docker Hub', () => {
+  afterEach(() => Promise.all([hub.close(), proxy.close()]));
 
   it('deletes nothing as nobody where the login is refused', async () => {
     await start();

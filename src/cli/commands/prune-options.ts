@@ -11,12 +11,20 @@ const PHASES = 'The two phases:';
 const CHOICE = 'What stays though tags.csv has it not:';
 const LIMITS = 'When nothing is deleted:';
 
-/** Of sync: they say what is copied and how, and no tag is there or not for that. */
+/** They say what is copied and how, and no tag is there or not for that. */
 const WITHOUT_EFFECT = {
   platform: { type: 'strings', hidden: true, describe: 'of sync; has no effect here' },
   referrers: { type: 'string', hidden: true, describe: 'of sync; has no effect here' },
   'follow-moved': { type: 'boolean', hidden: true, describe: 'of sync; has no effect here' },
   'bandwidth-limit': { type: 'string', hidden: true, describe: 'of sync; has no effect here' },
+  ...hidden({
+    'override-os': GLOBAL_OPTIONS['override-os'],
+    'override-arch': GLOBAL_OPTIONS['override-arch'],
+    'override-variant': GLOBAL_OPTIONS['override-variant'],
+    policy: GLOBAL_OPTIONS.policy,
+    'insecure-policy': GLOBAL_OPTIONS['insecure-policy'],
+    tmpdir: GLOBAL_OPTIONS.tmpdir,
+  }),
   ...hidden(accessOptions('src-', 'Access to the source, which is not asked:')),
 } as const satisfies Record<string, OptionSpec>;
 
@@ -79,7 +87,7 @@ export const PRUNE_OPTIONS = {
   'max-crawl-age': {
     type: 'string',
     group: LIMITS,
-    describe: 'plan nothing if the crawl ended longer ago, as in 36h or 3d (24h)',
+    describe: 'plan nothing if the crawl began longer ago, as in 36h or 3d (24h)',
   },
   'max-plan-age': {
     type: 'string',
@@ -104,8 +112,8 @@ export const PRUNE_OPTIONS = {
     default: 20,
     describe: 'seconds that running deletions are given after SIGTERM',
   },
-  ...WITHOUT_EFFECT,
   ...GLOBAL_OPTIONS,
+  ...WITHOUT_EFFECT,
   ...RUN_OPTIONS,
   jobs: {
     type: 'integer',
