@@ -13,7 +13,7 @@ import { tryParseDigest, type Digest } from '../image/digest.ts';
 import { isRepositoryPath, isTag } from '../image/reference.ts';
 import { PRUNE_COLUMNS } from '../sync/columns.ts';
 import { formatCsv, readCsv, type CsvRecord } from '../sync/csv.ts';
-import { inCell } from '../sync/report.ts';
+import { inCell } from '../sync/csv.ts';
 
 /** `delete`: the image, with all of its tags; `untag`: the tag alone, as something that stays needs the image. */
 export type PlanAction = 'delete' | 'untag';

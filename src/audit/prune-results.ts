@@ -2,7 +2,7 @@
 import type { Secrets } from '../base/redact.ts';
 import { PRUNE_RESULT_COLUMNS } from '../sync/columns.ts';
 import { GrowingCsv } from '../sync/growing-csv.ts';
-import { inCell } from '../sync/report.ts';
+import { inCell } from '../sync/csv.ts';
 import type { PlanRow } from './prune-plan.ts';
 
 /**

@@ -4,7 +4,8 @@ import type { PullLimit } from '../http/traffic.ts';
 import { formatReference } from '../image/reference.ts';
 import { VERIFY_COLUMNS } from '../sync/columns.ts';
 import { GrowingCsv } from '../sync/growing-csv.ts';
-import { describePulls, inCell, isRefusal } from '../sync/report.ts';
+import { inCell } from '../sync/csv.ts';
+import { describePulls, isRefusal } from '../sync/results.ts';
 import { versionOf } from '../sync/tag-row.ts';
 import { STATUSES, type Status, type Verdict } from './verify.ts';
 

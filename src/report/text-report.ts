@@ -1,6 +1,6 @@
 /** The report as text: what the last container of a pod prints. */
 import { counted, formatCount } from '../base/counted.ts';
-import { formatBytes } from '../sync/report.ts';
+import { formatBytes } from '../base/format-bytes.ts';
 import { STATES, STATE_WORDS, type State } from './payload.ts';
 import { isMissed } from './records.ts';
 import type { Report } from './report.ts';

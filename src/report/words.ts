@@ -1,6 +1,6 @@
 /** Times, runs and totals, as the text and the page write them. */
 import { counted, formatCount } from '../base/counted.ts';
-import { formatBytes } from '../sync/report.ts';
+import { formatBytes } from '../base/format-bytes.ts';
 import type { RunRecord } from '../sync/run-record.ts';
 import type { ReportTotals } from './settle.ts';
 

@@ -6,6 +6,7 @@ import { parse } from 'csv-parse';
 import { stringify } from 'csv-stringify/sync';
 
 import { RegistrySyncError } from '../base/errors.ts';
+import { onOneLine } from '../base/shown.ts';
 import { WholeFile } from '../files/whole-file.ts';
 
 export interface CsvRecord {
@@ -94,6 +95,11 @@ const CHUNK_BYTES = 64 * 1024;
 /** Rows as CSV text, as Python's `csv.writer` writes them: CRLF, quotes only where needed. */
 export function formatCsv(rows: readonly (readonly string[])[]): string {
   return stringify(rows as string[][], { record_delimiter: '\r\n', quoted_match: /[\r\n]/ });
+}
+
+/** What others said, on one line of a CSV. */
+export function inCell(text: string): string {
+  return onOneLine(text).replaceAll(/\s+/g, ' ');
 }
 
 /** Rows are gathered before they are formatted and written: a call per row costs more than the row. */

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 
 import { systemClock } from '../../base/clock.ts';
+import { formatBytes } from '../../base/format-bytes.ts';
 import { createCopier, type Referrers } from '../../copy/copier.ts';
 import { createTransfers } from '../../copy/run.ts';
 import { parseSelection, type Selection } from '../../copy/select.ts';
@@ -14,12 +15,11 @@ import type { RowTargets } from '../../sync/mapping.ts';
 import {
   countsOf,
   describeSummary,
-  formatBytes,
   ResultsFile,
   Totals,
   writeSummary,
   type Summary,
-} from '../../sync/report.ts';
+} from '../../sync/results.ts';
 import type { RowFile } from '../../sync/rows.ts';
 import { syncTags, type SyncSettings, type TagOutcome } from '../../sync/sync.ts';
 import { inventoryOf } from '../catalog-of.ts';

@@ -1,11 +1,12 @@
 /** What came of a sync: results.csv as rows finish, totals, a summary for machines and one for people. */
 import { isError } from '../base/errors.ts';
+import { formatBytes } from '../base/format-bytes.ts';
 import type { Secrets } from '../base/redact.ts';
-import { onOneLine } from '../base/shown.ts';
 import { WholeFile } from '../files/whole-file.ts';
 import type { PullLimit } from '../http/traffic.ts';
 import { formatReference } from '../image/reference.ts';
 import { RESULT_COLUMNS } from './columns.ts';
+import { inCell } from './csv.ts';
 import { GrowingCsv } from './growing-csv.ts';
 import type { TagOutcome } from './sync.ts';
 import { versionOf } from './tag-row.ts';
@@ -136,16 +137,6 @@ export function describePulls({ limit, remaining, windowSeconds }: PullLimit): s
   return `${remaining} of ${limit} pulls${hours > 0 ? ` per ${Number(hours.toFixed(1))} h` : ''} left`;
 }
 
-export function formatBytes(bytes: number): string {
-  if (bytes < 1000) return `${bytes} B`;
-  const units = ['kB', 'MB', 'GB', 'TB'];
-  let value = bytes / 1000;
-  let unit = units.shift();
-  // 999.95 is already shown as 1000.0.
-  for (; value >= 999.95 && units.length > 0; value /= 1000) unit = units.shift();
-  return `${value.toFixed(1)} ${unit}`;
-}
-
 /** results.csv. */
 export class ResultsFile {
   readonly #file: GrowingCsv;
@@ -186,11 +177,6 @@ export class ResultsFile {
       inCell(error),
     ];
   }
-}
-
-/** What others said, on one line of a CSV. */
-export function inCell(text: string): string {
-  return onOneLine(text).replaceAll(/\s+/g, ' ');
 }
 
 /** @throws {RegistrySyncError} `USAGE` when it can't be written. */

@@ -7,14 +7,14 @@ import { setImmediate as immediate } from 'node:timers/promises';
 import { RegistrySyncError, type ErrorCode } from '../../../src/base/errors.ts';
 import { Secrets } from '../../../src/base/redact.ts';
 import { parseDigest } from '../../../src/image/digest.ts';
+import { formatBytes } from '../../../src/base/format-bytes.ts';
 import {
   describeSummary,
-  formatBytes,
   ResultsFile,
   Totals,
   writeSummary,
   type Summary,
-} from '../../../src/sync/report.ts';
+} from '../../../src/sync/results.ts';
 import type { TagOutcome } from '../../../src/sync/sync.ts';
 import { tempDir } from '../../support/temp-dir.ts';
 
