@@ -335,6 +335,36 @@ describe('ages', () => {
   });
 });
 
+describe('prune --plan by shards that were joined', () => {
+  it('refuses a list of which one shard is of another night, and so lacks what came since', async () => {
+    for (const path of ['team/app', 'team/b', 'team/c', 'team/d']) {
+      for (let n = 0; n < 12; n += 1) {
+        for (const { store } of [source, target]) {
+          putImage(store, path, `v${n}`, image({ seed: `${path} ${n}` }));
+        }
+      }
+    }
+    const joined = ['--target-registry', target.host, '--workdir', file('joined'), '--quiet'];
+    for (const n of [0, 1]) {
+      const to = ['--workdir', file(`s${n}`), '--shard', `${n}/2`, '--quiet'];
+      equal((await runHere(['crawl', '--registry', source.host, ...to])).code, 0);
+    }
+    const record = JSON.parse(await readFile(file('s0/crawl.json'), 'utf8')) as object;
+    const [startedAt, endedAt] = [30, 29].map((hours) =>
+      new Date(Date.now() - hours * 3_600_000).toISOString(),
+    );
+    await writeFile(file('s0/crawl.json'), JSON.stringify({ ...record, startedAt, endedAt }));
+    const parts = ['--merge', file('s0'), '--merge', file('s1')];
+    await runHere(['report', ...parts, '--workdir', file('joined')]);
+
+    const { code, stderr } = await runHere(['prune', '--plan', PLAN(), ...joined]);
+
+    equal(code, 1);
+    match(stderr, /says that the last crawl was partial \(joined from 2 shards/);
+    deepEqual(deletions(), []);
+  });
+});
+
 describe('a workdir without crawl.json', () => {
   for (const words of [['prune', '--plan', 'p.csv'], ['verify']]) {
     it(`is told by ${words[0]}`, async () => {
