@@ -85,14 +85,15 @@ async function recorded(
   const { log, secrets } = runtime;
   const begun = beginning(run);
   const notes = new Notes(run);
-  log.info({ source, target, shard: shard && formatShard(shard) }, `${command} starts`);
+  const where = { source, target, shard: shard && formatShard(shard) };
+  log.debug(where, `${command} starts`);
   await notes.begin(begun);
   try {
     const { exitCode, line, counts } = await work(watched);
     const state = STATES.get(exitCode) ?? 'failed';
     const record = { ...begun, state, endedAt: now(), message: line, counts };
     await notes.end(record);
-    log[state === 'complete' ? 'info' : 'warn'](counts, `${command} is ${state}`);
+    log[state === 'complete' ? 'info' : 'warn']({ ...counts, ...where }, `${command} is ${state}`);
     io.conclude(line);
     return { record, exitCode };
   } catch (error) {

@@ -173,7 +173,7 @@ describe('the termination log', () => {
 
     const { stderr } = await sync('--termination-log', path('end'));
 
-    ok(stderr.endsWith(`\n${await file('end')}\n`), stderr);
+    equal(`${await file('end')}\n`, stderr);
     ok(!(await file('end')).includes('\u001b'));
   });
 
