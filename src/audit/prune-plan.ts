@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline';
 import { RegistrySyncError } from '../base/errors.ts';
 import { onOneLine } from '../base/shown.ts';
 import { readingGiven } from '../files/file-failure.ts';
-import { WholeFile } from '../files/whole-file.ts';
+import { writeWhole } from '../files/whole-file.ts';
 import { tryParseDigest, type Digest } from '../image/digest.ts';
 import { isRepositoryPath, isTag } from '../image/reference.ts';
 import { PRUNE_COLUMNS } from '../sync/columns.ts';
@@ -83,18 +83,18 @@ const TITLE = '# registry-sync prune plan 1';
 const NO_LIST = 'none';
 
 /** @throws {RegistrySyncError} `USAGE` when it can't be written; then the old file is as it was. */
-export async function writePlan(
+export function writePlan(
   path: string,
   { facts, rows }: Plan,
   remarks: readonly string[],
 ): Promise<void> {
-  await using file = await WholeFile.create(path);
   const comments = [TITLE, ...factLines(facts), '# remove a row to spare its tag'];
-  await file.append(comments.map((line) => `${line}\r\n`).join(''));
-  await file.append(formatCsv([PRUNE_COLUMNS, ...rows.map(recordOf)]));
-  await file.append(remarks.map((line) => `# ${onOneLine(line)}\r\n`).join(''));
-  await file.finish();
-  await file.commit();
+  const text = [
+    ...comments.map((line) => `${line}\r\n`),
+    formatCsv([PRUNE_COLUMNS, ...rows.map(recordOf)]),
+    ...remarks.map((line) => `# ${onOneLine(line)}\r\n`),
+  ];
+  return writeWhole(path, text.join(''));
 }
 
 function recordOf(row: PlanRow): string[] {

@@ -11,3 +11,14 @@ export function exitCodeOf(error: unknown): number {
   if (isError(error, 'NOT_FOUND') && error.details.absent === true) return EXIT.absent;
   return error instanceof RegistrySyncError ? EXIT.failed : EXIT.bug;
 }
+
+/**
+ * Of a run over rows.
+ *
+ * @param isAllRefused every row was denied: it is the credentials or options that are wrong, not the rows.
+ * @param notWell how many rows failed, are not as they should be, or were left alone.
+ */
+export function exitCodeOfRows(isAllRefused: boolean, notWell: number): number {
+  if (isAllRefused) return EXIT.failed;
+  return notWell > 0 ? EXIT.partial : EXIT.ok;
+}

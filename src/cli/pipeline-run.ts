@@ -60,27 +60,25 @@ export async function runPipeline(
 ): Promise<number> {
   const watch = await startWatch(run);
   try {
-    const { record, exitCode, failure } = await recorded(run, watch, work);
-    await watch.end(record.state);
-    if (failure !== undefined) throw failure.error;
-    return exitCode;
+    const outcome = await recorded(run, watch, work);
+    await watch.end(outcome.state);
+    if ('error' in outcome) throw outcome.error;
+    return outcome.exitCode;
   } finally {
     await watch.close();
   }
 }
 
-interface Recorded {
-  readonly record: RunRecord;
-  readonly exitCode: number;
-  /** What `work` threw. */
-  readonly failure?: { readonly error: unknown };
-}
+/** How a run ended: with an exit code, or with what `work` threw. */
+type Outcome = { readonly state: RunRecord['state'] } & (
+  { readonly exitCode: number } | { readonly error: unknown }
+);
 
 async function recorded(
   run: PipelineRun,
   watched: Watched,
   work: (watched: Watched) => Promise<PipelineEnd>,
-): Promise<Recorded> {
+): Promise<Outcome> {
   const { command, runtime, io, source, target, shard } = run;
   const { log, secrets } = runtime;
   const begun = beginning(run);
@@ -91,18 +89,16 @@ async function recorded(
   try {
     const { exitCode, line, counts } = await work(watched);
     const state = STATES.get(exitCode) ?? 'failed';
-    const record = { ...begun, state, endedAt: now(), message: line, counts };
-    await notes.end(record);
+    await notes.write({ ...begun, state, endedAt: now(), message: line, counts });
     log[state === 'complete' ? 'info' : 'warn']({ ...counts, ...where }, `${command} is ${state}`);
     io.conclude(line);
-    return { record, exitCode };
+    return { state, exitCode };
   } catch (error) {
     const message = secrets.hide(
       error instanceof RegistrySyncError ? error.message : String(error),
     );
-    const record = { ...begun, state: 'failed', endedAt: now(), message } as const;
-    await notes.end(record);
-    return { record, exitCode: EXIT.bug, failure: { error } };
+    await notes.write({ ...begun, state: 'failed', endedAt: now(), message });
+    return { state: 'failed', error };
   }
 }
 
@@ -140,13 +136,13 @@ class Notes {
   }
 
   async begin(record: RunRecord): Promise<void> {
-    await this.end(record);
+    await this.write(record);
     // An older record would be taken for that of the last run.
     const path = recordPath(this.#run.workdir, record.command);
     if (this.#isLost) await rm(path, { force: true }).catch(() => {});
   }
 
-  async end(record: RunRecord): Promise<void> {
+  async write(record: RunRecord): Promise<void> {
     const { workdir, runtime, dryRun } = this.#run;
     if (dryRun === true || this.#isLost) return;
     try {

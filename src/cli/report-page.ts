@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { systemClock } from '../base/clock.ts';
 import { RegistrySyncError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
-import { WholeFile } from '../files/whole-file.ts';
+import { writeWhole } from '../files/whole-file.ts';
 import { reportPage, type PageAssets } from '../report/page.ts';
 import { makeReport, type Report } from '../report/report.ts';
 import type { RunIo } from './command.ts';
@@ -17,10 +17,7 @@ export interface PageFile {
 /** @throws {RegistrySyncError} `USAGE` when it can't be written; then the old file is as it was. */
 export async function writePage(report: Report, { out, log }: PageFile): Promise<void> {
   const { text, rowsLeftOut } = await reportPage(report, await readAssets());
-  await using file = await WholeFile.create(out);
-  await file.append(text);
-  await file.finish();
-  await file.commit();
+  await writeWhole(out, text);
   log.info({ out, bytes: Buffer.byteLength(text), rowsLeftOut }, 'page written');
 }
 

@@ -5,14 +5,13 @@ import { systemClock } from '../base/clock.ts';
 import { RegistrySyncError } from '../base/errors.ts';
 import { LinkedAbort } from '../base/linked-abort.ts';
 import { redactUrl } from '../base/redact.ts';
-import { WholeFile } from '../files/whole-file.ts';
+import { writeWhole } from '../files/whole-file.ts';
 import { createDispatcher } from '../http/dispatcher.ts';
 import { HostPause } from '../http/host-pause.ts';
 import { withRetry } from '../http/retry.ts';
 import { compose, undiciSend, withHeader, type Send } from '../http/send.ts';
-import { listen } from '../observe/endpoint.ts';
+import type { Endpoint } from '../observe/endpoint.ts';
 import type { Metrics } from '../observe/metrics.ts';
-import { push } from '../observe/pushgateway.ts';
 import { basicAuthorization } from '../registry/basic.ts';
 import { credentialsInEnvironment } from '../registry/environment-credentials.ts';
 import { formatShard } from '../sync/shard.ts';
@@ -49,14 +48,24 @@ export async function startWatch(run: PipelineRun): Promise<Watch> {
   checkFile(options['metrics-file']);
   const { Metrics } = await import('../observe/metrics.ts');
   const metrics = new Metrics({ labels, version: io.version, measured, clock: systemClock });
-  const address = options['metrics-listen'];
-  const endpoint = address === undefined ? undefined : await listen(address, metrics);
-  if (endpoint !== undefined) run.runtime.log.info({ port: endpoint.port }, 'metrics are served');
+  const endpoint = await serve(options['metrics-listen'], metrics, run);
   return {
     noteRow: (elapsedMs) => metrics.noteRow(elapsedMs),
     end: (state) => end(run, { metrics, labels, target }, state),
     close: async () => endpoint?.close(),
   };
+}
+
+async function serve(
+  address: string | undefined,
+  metrics: Metrics,
+  { runtime }: PipelineRun,
+): Promise<Endpoint | undefined> {
+  if (address === undefined) return undefined;
+  const { listen } = await import('../observe/endpoint.ts');
+  const endpoint = await listen(address, metrics);
+  runtime.log.info({ port: endpoint.port }, 'metrics are served');
+  return endpoint;
 }
 
 interface Sinks {
@@ -73,7 +82,7 @@ async function end(run: PipelineRun, sinks: Sinks, state: RunRecord['state']): P
   await warned(runtime, 'to the file', async () => {
     const before = isSuccess || path === undefined ? undefined : await lastSuccessIn(path, labels);
     metrics.end(state, isSuccess ? systemClock.now() / 1000 : before);
-    if (path !== undefined) await writeText(path, await metrics.text());
+    if (path !== undefined) await writeWhole(path, await metrics.text());
   });
   if (target === undefined) return;
   const { url, authorization } = target;
@@ -81,6 +90,7 @@ async function end(run: PipelineRun, sinks: Sinks, state: RunRecord['state']): P
     using given = new LinkedAbort(io.shutdown.signal);
     const late = setTimeout(() => given.abort(tooSlow()), PUSH_MS);
     try {
+      const { push } = await import('../observe/pushgateway.ts');
       const text = await metrics.text();
       const request = { url, authorization, labels, contentType: metrics.contentType, text };
       await push(sendTo(runtime), request, given.signal);
@@ -160,13 +170,6 @@ function sendTo({ env, log, retry, userAgent }: Runtime): Send {
     withRetry({ policy: { ...retry, times: PUSH_TIMES }, clock: systemClock, pause, log }),
     withHeader('user-agent', userAgent),
   );
-}
-
-async function writeText(path: string, text: string): Promise<void> {
-  await using file = await WholeFile.create(path);
-  await file.append(text);
-  await file.finish();
-  await file.commit();
 }
 
 /** What an earlier run of the same kind wrote, in seconds since the epoch; this one did not succeed. */

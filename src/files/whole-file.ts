@@ -65,6 +65,18 @@ export class WholeFile implements AsyncDisposable {
   }
 }
 
+/**
+ * Puts a text in the place of a file, whole or not at all.
+ *
+ * @throws {RegistrySyncError} `USAGE` when it can't be written; then the old file is as it was.
+ */
+export async function writeWhole(path: string, text: string): Promise<void> {
+  await using file = await WholeFile.create(path);
+  await file.append(text);
+  await file.finish();
+  await file.commit();
+}
+
 async function removeStale(directory: string, prefix: string): Promise<void> {
   const names = await readdir(directory);
   const left = names.filter((name) => name.startsWith(prefix) && name.endsWith('.tmp'));

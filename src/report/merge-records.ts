@@ -17,7 +17,7 @@ export interface PartRecords {
 }
 
 /** What all parts of one run have in common. */
-const COMMON = ['source', 'target', 'deep', 'dryRun'] as const;
+const COMMON = ['source', 'target', 'deep'] as const;
 
 /** @throws {RegistrySyncError} `USAGE` when these are no parts of one run. */
 export function checkAgreement(parts: readonly PartRecords[]): void {
@@ -180,12 +180,11 @@ function byTime(times: readonly string[]): string[] {
   return times.toSorted((a, b) => Date.parse(a) - Date.parse(b));
 }
 
-function common({ source, target, deep, dryRun }: RunRecord): Partial<RunRecord> {
+function common({ source, target, deep }: RunRecord): Partial<RunRecord> {
   return {
     ...(source !== undefined && { source }),
     ...(target !== undefined && { target }),
     ...(deep !== undefined && { deep }),
-    ...(dryRun !== undefined && { dryRun }),
   };
 }
 

@@ -64,9 +64,6 @@ function ofRecord(command: RecordedCommand, workdir: Workdir): string[] {
   const message = record.message === undefined ? '' : `: ${record.message}`;
   return [
     ...(record.state === 'complete' ? [] : [`${stateOf(record, file)}${message}`]),
-    ...(record.dryRun === true
-      ? [`the ${command} was a dry run: nothing was ${command === 'prune' ? 'deleted' : 'copied'}`]
-      : []),
     ...ofShard(command, record, records.crawl),
   ];
 }
@@ -138,7 +135,7 @@ function isAfter(one: RunRecord | undefined, other: RunRecord): boolean {
 function ofPrune({ records: { prune }, files }: Workdir): string[] {
   const hasEnded = prune?.state === 'complete' || prune?.state === 'partial';
   if (!hasEnded || !files.has('prune-results.csv')) return [];
-  return prune.counts?.['deleted'] !== undefined && prune.dryRun !== true
+  return prune.counts?.['deleted'] !== undefined
     ? []
     : ['prune-results.csv is of an earlier prune than prune.json, which deleted nothing'];
 }

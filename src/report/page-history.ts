@@ -123,7 +123,7 @@ export function runSection({ workdir: { records } }: Report): Html {
 }
 
 function runList(record: RunRecord): Html {
-  const { counts = {}, dryRun } = record;
+  const { counts = {} } = record;
   const facts: readonly (readonly [string, string | undefined])[] = [
     ['state', record.state],
     ['said', record.message],
@@ -134,7 +134,6 @@ function runList(record: RunRecord): Html {
     ['source', record.source],
     ['target', record.target],
     ['deep', record.deep],
-    ['dry run', dryRun === true ? 'yes' : undefined],
     ['started', formatTime(record.startedAt)],
     ['ended', record.endedAt === undefined ? undefined : formatTime(record.endedAt)],
     ['took', durationOf(record)],

@@ -29,14 +29,13 @@ type Step = (row: number, before: State | undefined) => State | undefined;
 export function stateReader(workdir: Workdir): (row: number) => State {
   const { rows, records } = workdir;
   const syncOlder = isSyncOlder(workdir);
-  const isDry = records.sync?.dryRun === true;
   const steps: Readonly<Record<Run, Step>> = {
     sync: (row, before) => {
       const isOfOlderTag = syncOlder && rows.rare.syncedDigest.has(row);
       const outcome = rows.outcomeOf(row);
       const isOnlyAsked =
         before === 'failed' && rows.repairOf(row) === 'failed' && outcome !== 'copied';
-      return isOfOlderTag || isOnlyAsked ? before : afterSync(before, outcome, isDry);
+      return isOfOlderTag || isOnlyAsked ? before : afterSync(before, outcome);
     },
     verify: (row, before) => afterVerify(before, rows.checkOf(row)),
     repair: (row, before) => afterRepair(before, rows.repairOf(row)),
@@ -68,10 +67,10 @@ function runsInOrder(records: Records): readonly Run[] {
 }
 
 /** A copy puts right what was missing; what is damaged it may have left as it was. */
-function afterSync(before: State | undefined, outcome: Outcome, isDry: boolean): typeof before {
+function afterSync(before: State | undefined, outcome: Outcome): typeof before {
   if (outcome === 'none' || before === 'damaged') return before;
   const isWrong = before === 'missing' || before === 'differs';
-  if (isWrong && (isDry || outcome === 'would-copy')) return before;
+  if (isWrong && outcome === 'would-copy') return before;
   return outcome === 'failed' || outcome === 'would-copy' ? outcome : 'there';
 }
 

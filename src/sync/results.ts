@@ -2,7 +2,7 @@
 import { isError } from '../base/errors.ts';
 import { formatBytes } from '../base/format-bytes.ts';
 import type { Secrets } from '../base/redact.ts';
-import { WholeFile } from '../files/whole-file.ts';
+import { writeWhole } from '../files/whole-file.ts';
 import type { PullLimit } from '../http/traffic.ts';
 import { formatReference } from '../image/reference.ts';
 import { RESULT_COLUMNS } from './columns.ts';
@@ -180,9 +180,6 @@ export class ResultsFile {
 }
 
 /** @throws {RegistrySyncError} `USAGE` when it can't be written. */
-export async function writeSummary(path: string, summary: Summary): Promise<void> {
-  await using file = await WholeFile.create(path);
-  await file.append(`${JSON.stringify(summary, undefined, 2)}\n`);
-  await file.finish();
-  await file.commit();
+export function writeSummary(path: string, summary: Summary): Promise<void> {
+  return writeWhole(path, `${JSON.stringify(summary, undefined, 2)}\n`);
 }

@@ -8,6 +8,7 @@
 import { open, type FileHandle } from 'node:fs/promises';
 
 import { RegistrySyncError } from '../base/errors.ts';
+import { readingGiven } from '../files/file-failure.ts';
 import { formatReference } from '../image/reference.ts';
 import { EMPTY_FILE, readCsv, type CsvRecord } from './csv.ts';
 import { Fingerprints } from './fingerprints.ts';
@@ -84,14 +85,8 @@ export async function openRows(settings: RowSettings): Promise<RowFile> {
   }
 }
 
-async function openFile(path: string): Promise<FileHandle> {
-  try {
-    return await open(path, 'r');
-  } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    const hint = code === 'ENOENT' ? 'there is none: run crawl first' : code;
-    throw new RegistrySyncError('USAGE', `can't read ${path}: ${hint}`, { cause });
-  }
+function openFile(path: string): Promise<FileHandle> {
+  return readingGiven(path, 'run crawl first', () => open(path, 'r'));
 }
 
 interface Checked {

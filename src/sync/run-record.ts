@@ -8,8 +8,9 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { RegistrySyncError } from '../base/errors.ts';
-import { WholeFile } from '../files/whole-file.ts';
+import { isError, RegistrySyncError } from '../base/errors.ts';
+import { reading } from '../files/file-failure.ts';
+import { writeWhole } from '../files/whole-file.ts';
 
 export const RECORDED_COMMANDS = ['crawl', 'sync', 'repair', 'verify', 'prune'] as const;
 export type RecordedCommand = (typeof RECORDED_COMMANDS)[number];
@@ -35,8 +36,6 @@ export interface RunRecord {
   readonly target?: string;
   /** How deep a verification looked into images; absent: not into them. */
   readonly deep?: 'manifests' | 'bytes';
-  /** Nothing was changed. */
-  readonly dryRun?: boolean;
   /** Of so many parts `report --merge` has made it; absent: it is of a run. */
   readonly joinedFrom?: number;
   /** One line for people: what came of it, or why it failed. */
@@ -50,11 +49,9 @@ export function recordPath(workdir: string, command: RecordedCommand): string {
 }
 
 /** @throws {RegistrySyncError} `USAGE` when it can't be written. */
-export async function writeRecord(workdir: string, record: RunRecord): Promise<void> {
-  await using file = await WholeFile.create(recordPath(workdir, record.command));
-  await file.append(`${JSON.stringify(record, undefined, 2)}\n`);
-  await file.finish();
-  await file.commit();
+export function writeRecord(workdir: string, record: RunRecord): Promise<void> {
+  const text = `${JSON.stringify(record, undefined, 2)}\n`;
+  return writeWhole(recordPath(workdir, record.command), text);
 }
 
 /**
@@ -70,11 +67,10 @@ export async function readRecord(
   const path = recordPath(workdir, command);
   let text: string;
   try {
-    text = await readFile(path, 'utf8');
-  } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    if (code === 'ENOENT') return undefined;
-    throw new RegistrySyncError('USAGE', `can't read ${path}: ${code}`, { cause });
+    text = await reading(path, () => readFile(path, 'utf8'));
+  } catch (error) {
+    if (isError(error, 'NOT_FOUND')) return undefined;
+    throw error;
   }
   const record = parsed(text);
   if (record?.command === command) return record;
@@ -106,7 +102,6 @@ type Reader = (value: unknown) => unknown;
 
 const asText: Reader = (value) => (typeof value === 'string' ? value : undefined);
 const asTime: Reader = (value) => (isTime(value) ? value : undefined);
-const asSwitch: Reader = (value) => (typeof value === 'boolean' ? value : undefined);
 const asCount: Reader = (value) => (Number.isFinite(value) ? value : undefined);
 
 /** What each member may be: others are `undefined`. */
@@ -122,7 +117,6 @@ const READERS: Readonly<Record<keyof RunRecord, Reader>> = {
   source: asText,
   target: asText,
   deep: (value) => (value === 'manifests' || value === 'bytes' ? value : undefined),
-  dryRun: asSwitch,
   joinedFrom: asCount,
   message: asText,
   counts: (value) =>

@@ -8,7 +8,7 @@ import type { Digest } from '../../image/digest.ts';
 import { formatReference } from '../../image/reference.ts';
 import type { ImageSink, ImageSource } from '../../image/source-and-sink.ts';
 import { parseLocation, parseNamed, type Location } from '../../store/location.ts';
-import { WholeFile } from '../../files/whole-file.ts';
+import { writeWhole } from '../../files/whole-file.ts';
 import type { RunIo } from '../command.ts';
 import { EXIT } from '../exit-code.ts';
 import { Images } from '../open-image.ts';
@@ -58,7 +58,8 @@ export async function runCopy(
     return EXIT.ok;
   }
   const digest = await copyImage({ values, source, destination, shape, additionalTags, say }, io);
-  if (values.digestfile !== undefined) await writeDigest(values.digestfile, digest);
+  // Whoever waits for the file reads a whole digest, and only of an image that is there.
+  if (values.digestfile !== undefined) await writeWhole(values.digestfile, digest);
   return EXIT.ok;
 }
 
@@ -232,12 +233,4 @@ function announced(sink: ImageSink, config: Digest | undefined, say: Say): Image
     },
     [Symbol.asyncDispose]: async () => {},
   };
-}
-
-/** Whoever waits for the file reads a whole digest, and only of an image that is there. */
-async function writeDigest(path: string, digest: string): Promise<void> {
-  await using file = await WholeFile.create(path);
-  await file.append(digest);
-  await file.finish();
-  await file.commit();
 }

@@ -24,7 +24,7 @@ import type { RowFile } from '../../sync/rows.ts';
 import { syncTags, type SyncSettings, type TagOutcome } from '../../sync/sync.ts';
 import { inventoryOf } from '../catalog-of.ts';
 import type { RunIo, Values } from '../command.ts';
-import { EXIT } from '../exit-code.ts';
+import { exitCodeOfRows } from '../exit-code.ts';
 import { readRate } from '../options/rate.ts';
 import { readShard } from '../options/shard.ts';
 import { openRepairRows, repairing, type RepairRows } from '../repair.ts';
@@ -62,11 +62,11 @@ export async function runSync(values: SyncValues, io: RunIo): Promise<number> {
     const opening = values.repair ? await openRepairRows(values, ends, shard) : undefined;
     await using rows = opening?.rows ?? (await openRowsOf(values, ends, shard));
     expected = rows.count;
-    const path = join(values.workdir, resultsName(values));
-    const results = await ResultsFile.create(path, runtime.secrets);
     io.shutdown.graceMs = values['grace-period'] * 1000;
     runtime.log.info({ rows: rows.count, duplicates: rows.duplicates }, 'rows are read');
     const lists = values.repair ? undefined : await inventoryOf(clients.target, rows.countAt);
+    const path = join(values.workdir, resultsName(values));
+    const results = await ResultsFile.create(path, runtime.secrets); // last: closed by the loop alone
     const opened = { rows, depthOf: opening?.depthOf, results, clients, inventory: lists };
     return await syncRows({ values, io, runtime, policy, ...opened, selection, totals, watched });
   });
@@ -138,15 +138,10 @@ async function syncRows(run: SyncRun): Promise<PipelineEnd> {
   });
   await finish(run, summary);
   return {
-    exitCode: exitCodeFor(summary, totals),
+    exitCode: exitCodeOfRows(totals.isAllRefused, summary.failed + summary.notStarted),
     line: describeSummary(summary),
     counts: countsOf(summary),
   };
-}
-
-function exitCodeFor({ failed, notStarted }: Summary, { isAllRefused }: Totals): number {
-  if (isAllRefused) return EXIT.failed;
-  return failed > 0 || notStarted > 0 ? EXIT.partial : EXIT.ok;
 }
 
 function measuredOf(

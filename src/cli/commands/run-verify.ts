@@ -18,7 +18,7 @@ import type { Measured } from '../../observe/measured.ts';
 import type { RegistryClient } from '../../registry/client.ts';
 import type { RowFile } from '../../sync/rows.ts';
 import type { RunIo, Values } from '../command.ts';
-import { EXIT } from '../exit-code.ts';
+import { exitCodeOfRows } from '../exit-code.ts';
 import { readRate } from '../options/rate.ts';
 import { readShard } from '../options/shard.ts';
 import { runPipeline, type PipelineEnd, type Watched } from '../pipeline-run.ts';
@@ -87,12 +87,11 @@ async function verifyAll(run: VerifyRun): Promise<PipelineEnd> {
   const line = describeSummary(summary);
   io.stdout.write(`${line}\n`); // whatever the disk says
   await run.file.close();
-  return { exitCode: exitCodeFor(summary, totals), line, counts: countsOf(summary) };
-}
-
-function exitCodeFor({ notStarted }: VerifySummary, totals: VerifyTotals): number {
-  if (totals.isAllRefused) return EXIT.failed;
-  return totals.notOk > 0 || notStarted > 0 ? EXIT.partial : EXIT.ok;
+  return {
+    exitCode: exitCodeOfRows(totals.isAllRefused, totals.notOk + summary.notStarted),
+    line,
+    counts: countsOf(summary),
+  };
 }
 
 async function verifyEach(run: VerifyRun): Promise<void> {

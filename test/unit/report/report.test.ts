@@ -265,7 +265,6 @@ describe('notes of runs', () => {
       { command: 'crawl', state: 'partial', message: '2 repositories could not be read' },
       /^the crawl is incomplete.*: 2 repositories/,
     ],
-    ['was a dry run', { command: 'sync', dryRun: true }, /^the sync was a dry run/],
     [
       'was of a shard',
       { command: 'sync', shard: '1/3' },
