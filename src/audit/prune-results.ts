@@ -48,31 +48,18 @@ export class PruneTotals {
   }
 }
 
-/** prune-results.csv. */
-export class PruneResults {
-  readonly #file: GrowingCsv;
-  readonly #secrets: Secrets;
-
-  private constructor(file: GrowingCsv, secrets: Secrets) {
-    this.#file = file;
-    this.#secrets = secrets;
-  }
-
-  /** @throws {RegistrySyncError} `USAGE` when there can be no file at `path`. */
-  static async create(path: string, secrets: Secrets): Promise<PruneResults> {
-    return new PruneResults(await GrowingCsv.create(path, PRUNE_RESULT_COLUMNS), secrets);
-  }
-
-  /** Waits when rows finish faster than the disk takes them. */
-  async write(outcomes: readonly PruneOutcome[]): Promise<void> {
-    for (const { row, status, error = '' } of outcomes) {
-      const { repository, tag, digest } = row;
-      await this.#file.write([repository, tag, digest, status, inCell(this.#secrets.hide(error))]);
-    }
-  }
-
-  /** @throws {RegistrySyncError} when any of it could not be written. */
-  close(): Promise<void> {
-    return this.#file.close();
-  }
+/**
+ * prune-results.csv.
+ *
+ * @throws {RegistrySyncError} `USAGE` when there can be no file at `path`.
+ */
+export function createPruneResults(
+  path: string,
+  secrets: Secrets,
+): Promise<GrowingCsv<PruneOutcome>> {
+  const recordOf = ({ row, status, error = '' }: PruneOutcome): string[] => {
+    const { repository, tag, digest } = row;
+    return [repository, tag, digest, status, inCell(secrets.hide(error))];
+  };
+  return GrowingCsv.create(path, { columns: PRUNE_RESULT_COLUMNS, recordOf });
 }

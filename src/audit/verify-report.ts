@@ -72,38 +72,22 @@ export function describeSummary(summary: VerifySummary): string {
   return `${rows} rows: ${[parts.join(', '), `${requests} requests`, ...pulls, seconds].join('; ')}`;
 }
 
-/** verify.csv. */
-export class VerifyFile {
-  readonly #file: GrowingCsv;
-  readonly #secrets: Secrets;
-
-  private constructor(file: GrowingCsv, secrets: Secrets) {
-    this.#file = file;
-    this.#secrets = secrets;
-  }
-
-  /** @throws {RegistrySyncError} `USAGE` when there can be no file at `path`. */
-  static async create(path: string, secrets: Secrets): Promise<VerifyFile> {
-    return new VerifyFile(await GrowingCsv.create(path, VERIFY_COLUMNS), secrets);
-  }
-
-  /** Waits when rows finish faster than the disk takes them. */
-  write({ row, target, status, found, size, detail }: Verdict): Promise<void> {
-    return this.#file.write([
-      row.namespace,
-      row.repository,
-      versionOf(row),
-      row.digest ?? '',
-      formatReference(target),
-      status,
-      found ?? '',
-      size === undefined ? '' : String(size),
-      inCell(this.#secrets.hide(detail)),
-    ]);
-  }
-
-  /** @throws {RegistrySyncError} when any of it could not be written. */
-  close(): Promise<void> {
-    return this.#file.close();
-  }
+/**
+ * verify.csv.
+ *
+ * @throws {RegistrySyncError} `USAGE` when there can be no file at `path`.
+ */
+export function createVerifyFile(path: string, secrets: Secrets): Promise<GrowingCsv<Verdict>> {
+  const recordOf = ({ row, target, status, found, size, detail }: Verdict): string[] => [
+    row.namespace,
+    row.repository,
+    versionOf(row),
+    row.digest ?? '',
+    formatReference(target),
+    status,
+    found ?? '',
+    size === undefined ? '' : String(size),
+    inCell(secrets.hide(detail)),
+  ];
+  return GrowingCsv.create(path, { columns: VERIFY_COLUMNS, recordOf });
 }

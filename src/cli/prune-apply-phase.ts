@@ -6,7 +6,7 @@ import { protection } from '../audit/prune-choice.ts';
 import { checkPlan, checkSync, MAX_PERCENT } from '../audit/prune-checks.ts';
 import { readListAgain, reasonToStay, type ListAgain } from '../audit/prune-list.ts';
 import { readPlan, type Plan } from '../audit/prune-plan.ts';
-import { PruneResults, type PruneOutcome, type PruneStatus } from '../audit/prune-results.ts';
+import { createPruneResults, type PruneOutcome, type PruneStatus } from '../audit/prune-results.ts';
 import { systemClock } from '../base/clock.ts';
 import { counted } from '../base/counted.ts';
 import { readRecord, recordPath } from '../sync/run-record.ts';
@@ -33,7 +33,7 @@ export async function applyThePlan(
   const again = await readAgain(run, plan);
   const results = values['dry-run']
     ? undefined
-    : await PruneResults.create(join(values.workdir, 'prune-results.csv'), runtime.secrets);
+    : await createPruneResults(join(values.workdir, 'prune-results.csv'), runtime.secrets);
   io.shutdown.graceMs = values['grace-period'] * 1000;
   const { rows } = plan;
   if (runtime.showsProgress) await runtime.screen.showProgress(rows.length);
@@ -42,9 +42,9 @@ export async function applyThePlan(
       totals.add(outcome);
       noteRow(outcome.elapsedMs);
       logOutcome(run, outcome);
+      await results?.write(outcome);
     }
     runtime.screen.update({ done: totals.done, text: `${totals.counts.failed} failed` });
-    await results?.write(outcomes);
   };
   try {
     await applyPlan(rows, {

@@ -12,32 +12,40 @@ import { formatCsv } from './csv.ts';
 const ROWS_PER_WRITE = 100;
 const GATHERED_MS = 100;
 
-export class GrowingCsv {
+/** What stands in a file: a record of its columns for each item. */
+export interface CsvShape<T> {
+  readonly columns: readonly string[];
+  readonly recordOf: (item: T) => readonly string[];
+}
+
+export class GrowingCsv<T> {
   readonly #path: string;
   readonly #stream: WriteStream;
+  readonly #recordOf: (item: T) => readonly string[];
   #rows: (readonly string[])[] = [];
   #soon: NodeJS.Timeout | undefined;
   #failure: unknown;
 
-  private constructor(path: string, stream: WriteStream, columns: readonly string[]) {
+  private constructor(path: string, stream: WriteStream, { columns, recordOf }: CsvShape<T>) {
     this.#path = path;
     this.#stream = stream;
+    this.#recordOf = recordOf;
     stream.on('error', (error) => (this.#failure ??= error));
     stream.write(formatCsv([columns]));
   }
 
   /** @throws {RegistrySyncError} `USAGE` when there can be no file at `path`. */
-  static async create(path: string, columns: readonly string[]): Promise<GrowingCsv> {
+  static async create<T>(path: string, shape: CsvShape<T>): Promise<GrowingCsv<T>> {
     return writing(path, async () => {
       await makeDirectory(dirname(path));
-      return new GrowingCsv(path, await openNew(path), columns);
+      return new GrowingCsv(path, await openNew(path), shape);
     });
   }
 
   /** Waits when rows finish faster than the disk takes them. */
-  async write(row: readonly string[]): Promise<void> {
+  async write(item: T): Promise<void> {
     if (this.#failure !== undefined) return; // told at the end: the work goes on
-    this.#rows.push(row);
+    this.#rows.push(this.#recordOf(item));
     if (this.#rows.length >= ROWS_PER_WRITE) {
       if (!this.#flush()) await once(this.#stream, 'drain').catch(() => {}); // rejects on `error`
     } else {

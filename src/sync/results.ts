@@ -137,34 +137,15 @@ export function describePulls({ limit, remaining, windowSeconds }: PullLimit): s
   return `${remaining} of ${limit} pulls${hours > 0 ? ` per ${Number(hours.toFixed(1))} h` : ''} left`;
 }
 
-/** results.csv. */
-export class ResultsFile {
-  readonly #file: GrowingCsv;
-  readonly #secrets: Secrets;
-
-  private constructor(file: GrowingCsv, secrets: Secrets) {
-    this.#file = file;
-    this.#secrets = secrets;
-  }
-
-  /** @throws {RegistrySyncError} `USAGE` when there can be no file at `path`. */
-  static async create(path: string, secrets: Secrets): Promise<ResultsFile> {
-    return new ResultsFile(await GrowingCsv.create(path, RESULT_COLUMNS), secrets);
-  }
-
-  /** Waits when rows finish faster than the disk takes them. */
-  write(outcome: TagOutcome): Promise<void> {
-    return this.#file.write(this.#record(outcome));
-  }
-
-  /** @throws {RegistrySyncError} when any of it could not be written. */
-  close(): Promise<void> {
-    return this.#file.close();
-  }
-
-  #record(outcome: TagOutcome): string[] {
+/**
+ * results.csv.
+ *
+ * @throws {RegistrySyncError} `USAGE` when there can be no file at `path`.
+ */
+export function createResults(path: string, secrets: Secrets): Promise<GrowingCsv<TagOutcome>> {
+  const recordOf = (outcome: TagOutcome): string[] => {
     const { row, target, digest, result, elapsedMs } = outcome;
-    const error = outcome.result === 'failed' ? this.#secrets.hide(outcome.error.message) : '';
+    const error = outcome.result === 'failed' ? secrets.hide(outcome.error.message) : '';
     return [
       row.namespace,
       row.repository,
@@ -176,7 +157,8 @@ export class ResultsFile {
       String(Math.round(elapsedMs)),
       inCell(error),
     ];
-  }
+  };
+  return GrowingCsv.create(path, { columns: RESULT_COLUMNS, recordOf });
 }
 
 /** @throws {RegistrySyncError} `USAGE` when it can't be written. */

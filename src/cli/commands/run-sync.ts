@@ -14,12 +14,13 @@ import type { Inventory } from '../../registry/inventory.ts';
 import type { RowTargets } from '../../sync/mapping.ts';
 import {
   countsOf,
+  createResults,
   describeSummary,
-  ResultsFile,
   Totals,
   writeSummary,
   type Summary,
 } from '../../sync/results.ts';
+import type { GrowingCsv } from '../../sync/growing-csv.ts';
 import type { RowFile } from '../../sync/rows.ts';
 import { syncTags, type SyncSettings, type TagOutcome } from '../../sync/sync.ts';
 import { inventoryOf } from '../catalog-of.ts';
@@ -66,7 +67,7 @@ export async function runSync(values: SyncValues, io: RunIo): Promise<number> {
     runtime.log.info({ rows: rows.count, duplicates: rows.duplicates }, 'rows are read');
     const lists = values.repair ? undefined : await inventoryOf(clients.target, rows.countAt);
     const path = join(values.workdir, resultsName(values));
-    const results = await ResultsFile.create(path, runtime.secrets); // last: closed by the loop alone
+    const results = await createResults(path, runtime.secrets); // last: closed by the loop alone
     const opened = { rows, depthOf: opening?.depthOf, results, clients, inventory: lists };
     return await syncRows({ values, io, runtime, policy, ...opened, selection, totals, watched });
   });
@@ -101,7 +102,7 @@ interface SyncRun {
   readonly runtime: Runtime;
   readonly policy: Policy | undefined;
   readonly rows: RowFile;
-  readonly results: ResultsFile;
+  readonly results: GrowingCsv<TagOutcome>;
   readonly clients: { readonly source: RegistryClient; readonly target: RegistryClient };
   /** What the target's lists say of its tags, where it has such. */
   readonly inventory: Inventory | undefined;

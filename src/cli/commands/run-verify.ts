@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { BlobChecks } from '../../audit/verify-blobs.ts';
 import {
   countsOf,
+  createVerifyFile,
   describeSummary,
-  VerifyFile,
   VerifyTotals,
   type VerifySummary,
 } from '../../audit/verify-report.ts';
@@ -16,6 +16,7 @@ import { parseSelection } from '../../copy/select.ts';
 import { formatReference } from '../../image/reference.ts';
 import type { Measured } from '../../observe/measured.ts';
 import type { RegistryClient } from '../../registry/client.ts';
+import type { GrowingCsv } from '../../sync/growing-csv.ts';
 import type { RowFile } from '../../sync/rows.ts';
 import type { RunIo, Values } from '../command.ts';
 import { exitCodeOfRows } from '../exit-code.ts';
@@ -55,7 +56,7 @@ export async function runVerify(values: VerifyValues, io: RunIo): Promise<number
     io.shutdown.graceMs = values['grace-period'] * 1000;
     runtime.log.info({ rows: rows.count, duplicates: rows.duplicates, deep }, 'rows are read');
     // Not before the record says that it is being written.
-    const file = await VerifyFile.create(join(workdir, 'verify.csv'), runtime.secrets);
+    const file = await createVerifyFile(join(workdir, 'verify.csv'), runtime.secrets);
     return await verifyAll({ values, io, runtime, rows, clients, file, totals, watched });
   });
 }
@@ -66,7 +67,7 @@ interface VerifyRun {
   readonly runtime: Runtime;
   readonly rows: RowFile;
   readonly clients: { readonly source: RegistryClient; readonly target: RegistryClient };
-  readonly file: VerifyFile;
+  readonly file: GrowingCsv<Verdict>;
   readonly totals: VerifyTotals;
   readonly watched: Watched;
 }

@@ -5,8 +5,8 @@ import { describe, it } from 'node:test';
 
 import {
   countsOf,
+  createVerifyFile,
   describeSummary,
-  VerifyFile,
   VerifyTotals,
 } from '../../../src/audit/verify-report.ts';
 import { RegistrySyncError } from '../../../src/base/errors.ts';
@@ -88,7 +88,7 @@ describe('verify.csv', () => {
     const path = join(dir.path, 'out', 'verify.csv');
     const secrets = new Secrets();
     secrets.add('battery-staple');
-    const file = await VerifyFile.create(path, secrets);
+    const file = await createVerifyFile(path, secrets);
 
     await file.write(verdict({ found: DIGEST, size: 1234 }));
     const { row } = verdict();

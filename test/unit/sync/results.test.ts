@@ -9,8 +9,8 @@ import { Secrets } from '../../../src/base/redact.ts';
 import { parseDigest } from '../../../src/image/digest.ts';
 import { formatBytes } from '../../../src/base/format-bytes.ts';
 import {
+  createResults,
   describeSummary,
-  ResultsFile,
   Totals,
   writeSummary,
   type Summary,
@@ -126,13 +126,13 @@ async function written(
   secrets: Secrets = new Secrets(),
 ): Promise<string[]> {
   await using dir = await tempDir();
-  const results = await ResultsFile.create(join(dir.path, 'new/results.csv'), secrets);
+  const results = await createResults(join(dir.path, 'new/results.csv'), secrets);
   for (const outcome of outcomes) await results.write(outcome);
   await results.close();
   return (await readFile(join(dir.path, 'new/results.csv'), 'utf8')).split('\r\n');
 }
 
-describe('ResultsFile', () => {
+describe('results.csv', () => {
   it('has a row per outcome', async () => {
     deepEqual(await written([done('copied', { bytes: 7 }), failed('r.test: gone')]), [
       'namespace,repo_name,name,digest,target,status,bytes,elapsed_ms,error',
@@ -179,7 +179,7 @@ describe('a results file and the disk', () => {
 
   it('is there, with its header, before the first row is done', async () => {
     await using dir = await tempDir();
-    const results = await ResultsFile.create(join(dir.path, 'results.csv'), new Secrets());
+    const results = await createResults(join(dir.path, 'results.csv'), new Secrets());
     await results.write(done('copied'));
 
     deepEqual(await readdir(dir.path), ['results.csv']);
@@ -190,7 +190,7 @@ describe('a results file and the disk', () => {
     await using dir = await tempDir();
     const path = join(dir.path, 'results.csv');
     await symlink('/dev/full', path);
-    const results = await ResultsFile.create(path, new Secrets());
+    const results = await createResults(path, new Secrets());
 
     for (let n = 0; n < 1000; n += 1) await results.write(done('copied'));
 
@@ -206,7 +206,7 @@ describe('a results file and the disk', () => {
     await symlink('/dev/full', path);
 
     for (let ticks = 0; ticks < 40; ticks += 1) {
-      const results = await ResultsFile.create(path, new Secrets());
+      const results = await createResults(path, new Secrets());
       await results.write(done('copied'));
       for (let n = 0; n < ticks; n += 1) await immediate();
 
@@ -219,7 +219,7 @@ describe('a results file and the disk', () => {
     await writeFile(join(dir.path, 'file'), '');
 
     for (const path of [join(dir.path, 'file/results.csv'), dir.path]) {
-      await rejects(ResultsFile.create(path, new Secrets()), {
+      await rejects(createResults(path, new Secrets()), {
         code: 'USAGE',
         message: /^can't write/,
       });
